@@ -1,0 +1,1 @@
+"""hypress compresses hyperspectral scenes."""
