@@ -40,6 +40,10 @@ class ConfigurationError(HypressError, ValueError):
     """A codec was configured with an unknown field or a value out of its range."""
 
 
+class ScenePropertyWarning(UserWarning):
+    """A file does not say something about its scene, or a format cannot hold it: said once, never guessed."""
+
+
 # --- what a file holds ---------------------------------------------------------------------------
 
 
