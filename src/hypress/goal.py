@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -74,6 +74,20 @@ class SpectralAngle(_Goal, frozen=True, tag="sam"):
 
 
 Goal = Lossless | MaxError | Psnr | Rate | SpectralAngle
+
+
+def goal_to_dict(goal: Goal) -> dict[str, Any]:
+    """A goal as JSON values."""
+    return {k: v for k, v in msgspec.to_builtins(goal).items() if v is not None}
+
+
+def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
+    """A goal from JSON values. Raises GoalError."""
+    try:
+        return msgspec.convert(stored, Goal)
+    except msgspec.ValidationError as error:
+        raise GoalError(f"this is no goal: {error}") from None
+
 
 DEFAULT_EXACT = "jpeg2000"
 DEFAULT_LOSSY = "pca_jpeg2000"

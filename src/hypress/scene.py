@@ -172,3 +172,36 @@ def as_samples(array: ArrayLike) -> NDArray[Any]:
     samples = np.asarray(array)
     check_samples(samples.shape, samples.dtype)
     return samples.astype(samples.dtype.newbyteorder("="), copy=False)
+
+
+def crop(
+    scene: xr.DataArray,
+    *,
+    bands: slice | Sequence[int] | None = None,
+    rows: slice | None = None,
+    columns: slice | None = None,
+) -> xr.DataArray:
+    """Part of a scene, lazy, its georeference moved along. Indices are counted from 0, stops excluded.
+
+    Raises SceneError where the part lies outside the scene or is empty.
+    """
+    count, high, wide = scene.shape
+    chosen = range(count)[bands] if isinstance(bands, slice) else range(count) if bands is None else list(bands)
+    outside = [b for b in chosen if not 0 <= b < count]
+    if outside or not len(chosen):
+        raise SceneError(f"bands {outside or 'none'} were asked for; the scene has bands 0 to {count - 1}")
+    for name, part, size in (("rows", rows, high), ("columns", columns, wide)):
+        if part is not None and not 0 <= part.start < part.stop <= size:
+            raise SceneError(f"{name} {part.start}:{part.stop} were asked for; the scene has {name} 0:{size}")
+    rows, columns = rows or slice(0, high), columns or slice(0, wide)
+    index = bands if isinstance(bands, slice) else slice(None) if bands is None else chosen
+    cut = scene.isel(band=index, y=rows, x=columns)
+    moved = transform(scene)
+    if moved is not None:
+        x0, dx, rot_x, y0, rot_y, dy = moved
+        left, top = columns.start, rows.start
+        corner = (x0 + left * dx + top * rot_x, dx, rot_x, y0 + left * rot_y + top * dy, rot_y, dy)
+        attrs = scene.coords["spatial_ref"].attrs | {"GeoTransform": " ".join(repr(t) for t in corner)}
+        cut = cut.assign_coords(spatial_ref=xr.Variable((), 0, attrs))
+        cut.encoding["grid_mapping"] = "spatial_ref"
+    return cut

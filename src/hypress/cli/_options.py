@@ -1,0 +1,144 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from hypress.codec import Codec
+    from hypress.goal import Goal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), help="Threads, each with a tile in memory.  [default: one a core]"
+)
+
+
+def goal_options(command: F) -> F:
+    """One goal at most; lossless where none is given."""
+    for option in reversed(
+        (
+            click.option("--lossless", is_flag=True, help="Every sample comes back as it was (the default)."),
+            click.option("--max-error", type=float, metavar="DN", help="No sample is off by more than DN, in its own unit."),
+            click.option("--psnr", type=float, metavar="DB", help="At least DB decibels; the peak is the scene's maximum."),
+            click.option("--rate", type=float, metavar="BPPPC", help="At most BPPPC bits per sample, everything counted."),
+            click.option("--sam", type=float, metavar="DEG", help="A mean spectral angle of at most DEG degrees."),
+            click.option("--peak", type=float, metavar="DN", help="The peak for --psnr.  [default: the scene's maximum]"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def goal_from(
+    lossless: bool, max_error: float | None, psnr: float | None, rate: float | None, sam: float | None, peak: float | None
+) -> Goal | None:
+    """The goal that was given, or None."""
+    from hypress import goal
+
+    given: list[Goal] = [goal.Lossless()] if lossless else []
+    if max_error is not None:
+        given.append(goal.Lossless() if max_error == 0 else goal.MaxError(dn=max_error))
+    if psnr is not None:
+        given.append(goal.Psnr(db=psnr, peak=peak))
+    elif peak is not None:
+        raise click.UsageError("--peak goes with --psnr")
+    if rate is not None:
+        given.append(goal.Rate(bpppc=rate))
+    if sam is not None:
+        given.append(goal.SpectralAngle(deg=sam))
+    if len(given) > 1:
+        raise click.UsageError("give one goal: --lossless, --max-error, --psnr, --rate or --sam")
+    return given[0] if given else None
+
+
+def codec_from(name: str | None, settings: tuple[str, ...], goal: Goal | None) -> tuple[Codec, Goal | None]:
+    """Codec and goal for `--codec NAME --set field=value …`. The goal is None where the knob was set by hand."""
+    from hypress.codec import make
+    from hypress.errors import ConfigurationError
+    from hypress.goal import Lossless, default_codec
+
+    fields = {}
+    for setting in settings:
+        field, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set takes field=value, not {setting!r}")
+        fields[field.strip()] = None if value.strip().lower() in ("none", "null") else value.strip()
+    codec = make(name or default_codec(goal or Lossless()), fields, strict=False)
+    turned = codec.knob is not None and codec.knob.field in fields
+    return codec, goal if goal is not None or turned else Lossless()
+
+
+def print_json(result: Any) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(result, indent=2, allow_nan=False))
+
+
+def figure(value: float | None, unit: str = "", digits: int = 2) -> str:
+    """A number for people; None and infinity are what a perfect result has."""
+    if value is None or (isinstance(value, float) and math.isinf(value)):
+        return "∞" + (f" {unit}" if unit else "")
+    return f"{value:,.{digits}f}{unit and ' ' + unit}"
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.2f} {unit}"
+    return f"{count} bytes"
+
+
+def table(rows: Mapping[str, str]) -> None:
+    """Two aligned columns."""
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        click.echo(f"  {name:<{width}}  {value}")
+
+
+@contextmanager
+def bar() -> Iterator[None]:
+    """Draw the progress of the work inside on standard error, where that is a terminal; print warnings as sentences."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"hypress: note: {message}", err=True)
+        warnings.simplefilter("default")
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        from hypress.progress import Step, listen
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        drawn: dict[str, TaskID] = {}
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+            def draw(step: Step) -> None:
+                if step.task not in drawn or step.done == 0:
+                    drawn[step.task] = progress.add_task(step.task, total=step.total, speed="", note="")
+                speed = f"{step.done / step.seconds / 1e6:.1f} M{step.unit}/s" if step.done and step.seconds else ""
+                progress.update(drawn[step.task], completed=step.done, speed=speed, note=step.note)
+
+            with listen(draw):
+                yield

@@ -1,0 +1,37 @@
+"""`hypress verify`."""
+
+from __future__ import annotations
+
+import click
+
+from hypress.cli import _options as o
+
+
+@click.command(short_help="Check that a store or codestream is whole.")
+@click.argument("path", metavar="FILE")
+@click.option("--against", metavar="ORIGINAL", help="Measure every tile against the original scene too.")
+@o.workers_option
+@o.json_option
+def command(path: str, against: str | None, workers: int | None, as_json: bool) -> None:
+    """Decode every tile of FILE, checking every checksum. Exit code 1 where anything is damaged or missing."""
+    from hypress.jobs.verify import verify
+
+    with o.bar():
+        verdict = verify(path, against, workers=workers)
+    if as_json:
+        o.print_json(verdict.to_dict())
+    else:
+        for problem in verdict.problems:
+            click.echo(f"{path}: {problem}", err=True)
+        state = "whole" if verdict.ok else f"{len(verdict.problems)} of {verdict.tiles} tiles are damaged or missing"
+        click.echo(f"{path}: {state} ({verdict.tiles} tiles)" if verdict.ok else f"{path}: {state}")
+        if verdict.tally is not None:
+            o.table(
+                {
+                    "maximum error": f"{verdict.tally.max_error:g}",
+                    "PSNR": f"{o.figure(verdict.tally.psnr_db(), 'dB')} (peak {verdict.tally.peak:g})",
+                    "spectral angle": f"{verdict.tally.sam_deg:.4f}° on average",
+                }
+            )
+    if not verdict.ok:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,362 @@
+"""A scene in, a much smaller store out, with the promise kept and the quality measured.
+
+    scene ─► grid of tiles ─► workers: read, encode, decode, compare, put ─► tallies ─► provenance ─► store
+
+Tiles are independent. Each meets the goal by itself, so the scene meets it too, nothing needs a second pass, and
+memory is bounded by the tiles in work, not by the scene.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import xarray as xr
+
+import hypress
+from hypress import scene as scenes
+from hypress import store
+from hypress.codec import Codec
+from hypress.codestream import Header, inspect
+from hypress.errors import CodestreamError, ConfigurationError, GoalError, OutputExistsError, SceneError, WriteError
+from hypress.goal import Goal, Psnr, Rate, goal_to_dict
+from hypress.files import BARE_ENDING, open_scene
+from hypress.metrics import Tally, bpppc, ratio
+from hypress.progress import Task
+from hypress.jobs.survey import peak
+from hypress.tile import Encoded, decode, encode_tile, resolve
+from hypress.tiles import Grid, Tile
+
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was achieved. Every figure is measured: bytes on disk, and the decoded samples against the original."""
+
+    output: str
+    codec: str
+    configuration: dict[str, Any]
+    goal: dict[str, Any] | None
+    shape: tuple[int, int, int]
+    dtype: str
+    tiles: int
+    bytes: int
+    """All bytes of the output, metadata included."""
+    streams: dict[str, int]
+    """Where they went: the codec's streams, `mask`, `header` (of codestreams), `metadata` (of the store)."""
+    bpppc: float
+    """8 · bytes / samples as stored by the sensor."""
+    ratio: float
+    psnr_db: float
+    psnr_peak: float
+    max_error: float
+    mean_error: float
+    snr_db: float
+    sam_deg: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; an infinite figure (a perfect one) becomes None."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
+
+
+def compress(
+    source: str | os.PathLike[str] | xr.DataArray | np.ndarray[Any, Any],
+    output: str | os.PathLike[str],
+    codec: Codec | str | None = None,
+    goal: Goal | None = None,
+    *,
+    variable: str | None = None,
+    tile: tuple[int, ...] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Report:
+    """Compress a scene into a store (`.zarr`, `.zarr.zip`, an fsspec URL) or a bare codestream (`.hyp`).
+
+    `source` is a path that `open_scene` reads, a scene, or a bare array `(band, y, x)`. `codec` and `goal` are as in
+    `encode`. `tile` is `(y, x)` or `(band, y, x)` samples. `workers` threads (default: one a core), or the Dask
+    cluster at address `scheduler`. `resume` goes on with an interrupted job. Raises SceneError, ReadError,
+    GoalError, OutputExistsError, WriteError and those of the codec; the output is then not there.
+    """
+    started = time.monotonic()
+    chosen, goal = resolve(codec, goal)
+    scene = _as_scene(source, variable)
+    path = str(output).rstrip("/")
+    if path.endswith(BARE_ENDING):
+        return _compress_bare(scene, Path(path), chosen, goal, overwrite, started)
+    if not store.is_store(path):
+        raise ConfigurationError(f"{path}: an output ends in .zarr, .zarr.zip or .hyp")
+    grid = Grid.of(scene.shape, tile)  # type: ignore[arg-type]
+    writer = store.Writer(path)
+    job = {
+        "hypress": hypress.__version__,
+        "source": str(source) if isinstance(source, str | os.PathLike) else "array",
+        "shape": list(scene.shape),
+        "dtype": scene.dtype.str,
+        "tile": list(grid.tile),
+        "codec": chosen.name,
+        "configuration": chosen.configuration(),
+        "goal": goal_to_dict(goal) if goal is not None else None,
+    }
+    writer.begin(job, overwrite=overwrite, resume=resume)
+    try:
+        aim = _for_tiles(goal, scene, grid, path)
+        totals = _Totals(len(scene))
+        with _executor(workers, scheduler) as (executor, at_once):
+            task = Task("compressing", scene.size, "samples")
+            for done in _bounded(executor, at_once, scene, grid, writer, chosen, aim):
+                totals.add(done)
+                task.advance(done.samples, f"{totals.bpppc:.3f} bpppc")
+        if not totals.tally.count.any():
+            raise SceneError("the scene has no valid sample: all are nodata or NaN")
+        attrs = provenance(chosen, goal, totals.tally, bpppc(totals.bytes, scene.shape))
+        size = writer.finish(store.metadata(scene, grid, attrs))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        writer.abandon()
+        raise
+    streams = totals.streams | {"metadata": size - totals.bytes}
+    return _report(path, chosen, goal, scene, len(grid), size, streams, totals.tally, started)
+
+
+def provenance(codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
+    """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured."""
+    figures = {
+        "compression_max_error": tally.max_error,
+        "compression_psnr_db": tally.psnr_db(),
+        "compression_psnr_peak": tally.peak,
+        "compression_mean_spectral_angle_deg": tally.sam_deg,
+        "compression_bits_per_sample": rate,
+    }
+    return {
+        "compression": "lossless" if tally.max_error == 0 else "lossy",
+        "compression_codec": codec.name,
+        "compression_configuration": json.dumps(codec.configuration()),
+        "compression_goal": "as configured" if goal is None else str(goal),
+        "compression_software": f"hypress {hypress.__version__}",
+        **{k: float(v) for k, v in figures.items() if math.isfinite(v)},
+    }
+
+
+# --- one bare codestream ---------------------------------------------------------------------------
+
+
+def _compress_bare(
+    scene: xr.DataArray, path: Path, codec: Codec, goal: Goal | None, overwrite: bool, started: float
+) -> Report:
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists; choose another name or allow overwriting (--overwrite)")
+    if not path.parent.is_dir():
+        raise WriteError(f"{path} cannot be written: {path.parent} is no directory")
+    task = Task("compressing", scene.size, "samples")
+    encoded = encode_tile(scene.to_numpy(), codec, goal, nodata=scenes.nodata(scene))
+    if not encoded.tally.count.any():
+        raise SceneError("the scene has no valid sample: all are nodata or NaN")
+    try:
+        store.write_whole(path, encoded.data)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
+    task.advance(scene.size)
+    size = len(encoded.data)
+    streams = _stream_sizes(inspect(encoded.data), size)
+    return _report(str(path), codec, goal, scene, 1, size, streams, encoded.tally, started)
+
+
+# --- tiles -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Done:
+    samples: int
+    size: int
+    streams: dict[str, int]
+    tally: Tally
+
+
+class _Totals:
+    def __init__(self, bands: int) -> None:
+        self.tally, self.streams = Tally.empty(bands), dict[str, int]()
+        self.bytes = self.samples = 0
+
+    def add(self, done: _Done) -> None:
+        self.tally += done.tally
+        self.bytes += done.size
+        self.samples += done.samples
+        for name, size in done.streams.items():
+            self.streams[name] = self.streams.get(name, 0) + size
+
+    @property
+    def bpppc(self) -> float:
+        return 8 * self.bytes / self.samples
+
+
+def _work(
+    piece: xr.Variable, bands: int, tile: Tile, writer: store.Writer, codec: Codec, goal: Goal | None, nodata: Any
+) -> _Done:
+    """Code one tile and put it into the store, unless an interrupted job had done so. Runs on a worker."""
+    samples = np.ascontiguousarray(piece.to_numpy())
+    encoded = _kept(writer, tile, samples, nodata)
+    if encoded is None:
+        encoded = encode_tile(samples, codec, goal, nodata=nodata)
+        writer.put(f"{store.ARRAY}/{tile.key}", encoded.data)
+    size = len(encoded.data)
+    tally = encoded.tally if len(samples) == bands else encoded.tally.placed(tile.window[0].start, bands)
+    return _Done(samples.size, size, _stream_sizes(inspect(encoded.data), size), tally)
+
+
+def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodata: Any) -> Encoded | None:
+    """What an interrupted job left for this tile, measured again; None where it left nothing whole."""
+    data = writer.get(f"{store.ARRAY}/{tile.key}")
+    if data is None:
+        return None
+    try:
+        decoded = decode(data)
+    except CodestreamError:
+        return None
+    if decoded.shape != samples.shape or decoded.dtype != samples.dtype:
+        return None
+    valid = None if nodata is None else samples != nodata
+    return Encoded(data, Tally.of(samples, decoded, valid))
+
+
+def _bounded(
+    executor: Executor, at_once: int, scene: xr.DataArray, grid: Grid, writer: store.Writer, codec: Codec, goal: Goal | None
+) -> Iterator[_Done]:
+    """Results as they come, with no more than `at_once` tiles under way."""
+    nodata = scenes.nodata(scene)
+    running: set[Future[_Done]] = set()
+    tiles = iter(grid)
+    try:
+        while True:
+            while len(running) < at_once and (tile := next(tiles, None)) is not None:
+                piece = scene.variable[tile.window]
+                running.add(executor.submit(_work, piece, len(scene), tile, writer, codec, goal, nodata))
+            if not running:
+                return
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+@contextmanager
+def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
+    """Threads of this process, or the Dask cluster at `scheduler`; and how many tiles to have under way."""
+    if scheduler is None:
+        count = workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(count or 1) as pool:
+            yield pool, count or 1
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        from hypress.errors import MissingExtraError
+
+        raise MissingExtraError("a Dask cluster needs: pip install 'hypress[cluster]'") from error
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"no Dask scheduler answers at {scheduler}: {error}") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if threads == 0:
+            raise ConfigurationError(f"the Dask cluster at {scheduler} has no workers")
+        with client.get_executor(pure=False) as pool:
+            yield pool, 2 * threads
+
+
+# --- goals of a scene as goals of its tiles ---------------------------------------------------------
+
+
+def _for_tiles(goal: Goal | None, scene: xr.DataArray, grid: Grid, path: str) -> Goal | None:
+    """The goal for each tile: a PSNR's peak is the scene's, and a rate leaves room for the store's metadata."""
+    if isinstance(goal, Psnr) and goal.peak is None:
+        return msgspec.structs.replace(goal, peak=peak(scene, grid))
+    if isinstance(goal, Rate):
+        spare = goal.bpppc - bpppc(_overhead(scene, grid, path), scene.shape)
+        if spare <= 0:
+            need = bpppc(_overhead(scene, grid, path), scene.shape)
+            raise GoalError(f"{goal} is out of reach in a store: its metadata alone takes {need:.3g} bpppc; write .hyp")
+        return Rate(bpppc=spare)
+    return goal
+
+
+def _overhead(scene: xr.DataArray, grid: Grid, path: str) -> int:
+    """Bytes of the store besides its codestreams, from above."""
+    import zlib
+
+    blank = {f"compression_{n}": "0" * 24 for n in range(10)} | {"compression_configuration": "0" * 120}
+    entries = store.metadata(scene, grid, blank)
+    if not path.endswith(store.ZIP_ENDING):
+        return sum(map(len, entries.values()))
+    names = [*entries, *(f"{store.ARRAY}/{tile.key}" for tile in grid)]
+    packed = sum(len(zlib.compress(d)) if k.endswith(store.ROOT) else len(d) for k, d in entries.items())
+    return packed + sum(store.ZIP_ENTRY_BYTES + 2 * len(name) for name in names) + 22
+
+
+# --- helpers ----------------------------------------------------------------------------------------
+
+
+def _as_scene(source: Any, variable: str | None) -> xr.DataArray:
+    if isinstance(source, str | os.PathLike):
+        scene = open_scene(source, variable=variable)
+    elif isinstance(source, xr.DataArray):
+        scene = source
+    else:
+        scene = scenes.make(scenes.as_samples(source))
+    scenes.check(scene)
+    return scene
+
+
+def _stream_sizes(header: Header, size: int) -> dict[str, int]:
+    sizes = header.sizes()
+    return sizes | {"header": size - sum(sizes.values())}
+
+
+def _report(
+    path: str,
+    codec: Codec,
+    goal: Goal | None,
+    scene: xr.DataArray,
+    tiles: int,
+    size: int,
+    streams: Mapping[str, int],
+    tally: Tally,
+    started: float,
+) -> Report:
+    return Report(
+        output=path,
+        codec=codec.name,
+        configuration=codec.configuration(),
+        goal=None if goal is None else goal_to_dict(goal),
+        shape=scene.shape,  # type: ignore[arg-type]
+        dtype=scene.dtype.name,
+        tiles=tiles,
+        bytes=size,
+        streams=dict(streams),
+        bpppc=bpppc(size, scene.shape),
+        ratio=ratio(size, scene.shape, scene.dtype),
+        psnr_db=tally.psnr_db(),
+        psnr_peak=tally.peak,
+        max_error=tally.max_error,
+        mean_error=tally.mean_error,
+        snr_db=tally.snr_db,
+        sam_deg=tally.sam_deg,
+        seconds=round(time.monotonic() - started, 3),
+    )

@@ -1,0 +1,109 @@
+"""What a scene, store or codestream holds, without decoding its samples."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import xarray as xr
+
+from hypress import scene as scenes
+from hypress import store
+from hypress.codestream import inspect
+from hypress.files import BARE_ENDING, open_scene, read_bare
+from hypress.metrics import bpppc, ratio
+
+
+def describe(path: str | os.PathLike[str], *, variable: str | None = None) -> dict[str, Any]:
+    """JSON values; None where the file does not say. Raises as `open_scene`."""
+    where = os.fspath(path)
+    scene = open_scene(where, variable=variable)
+    told: dict[str, Any] = {"path": where, **_scene(scene)}
+    if where.endswith(BARE_ENDING):
+        told |= _codestream(where)
+    elif store.is_store(where):
+        told |= _store(where, scene)
+    elif Path(where).is_file():
+        told["file_bytes"] = Path(where).stat().st_size
+    return told
+
+
+def _scene(scene: xr.DataArray) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "shape": list(scene.shape),
+        "dtype": scene.dtype.name,
+        "samples": int(scene.size),
+        "wavelength_nm": None,
+        "fwhm_nm": None,
+        "bad_bands": None,
+        "nodata": scenes.nodata(scene),
+        "crs": _crs_name(scenes.crs_wkt(scene)),
+        "transform": scenes.transform(scene),
+    }
+    for name in ("wavelength", "fwhm"):
+        if name in scene.coords:
+            values = scene.coords[name].to_numpy()
+            told[f"{name}_nm"] = {"from": float(values.min()), "to": float(values.max())}
+    if "good_band" in scene.coords:
+        told["bad_bands"] = int((~scene.coords["good_band"].to_numpy().astype(bool)).sum())
+    for name in ("units", "scale_factor", "add_offset"):
+        told[name] = store.as_bare(scene.attrs.get(name))
+    told["transform"] = None if told["transform"] is None else {
+        name: value
+        for name, value in zip(("x0", "dx", "rotation_x", "y0", "rotation_y", "dy"), told["transform"], strict=True)
+    }
+    return told
+
+
+def _crs_name(wkt: str | None) -> str | None:
+    """The name of the outermost system in WKT."""
+    return None if wkt is None else wkt.partition('"')[2].partition('"')[0] or wkt
+
+
+def _codestream(path: str) -> dict[str, Any]:
+    data = read_bare(path)
+    header = inspect(data)
+    sizes = header.sizes()
+    return {
+        "codec": header.codec,
+        "bitstream": header.bitstream,
+        "configuration": header.configuration,
+        "levels": None if header.levels is None else msgspec.to_builtins(header.levels),
+        "streams": sizes | {"header": len(data) - sum(sizes.values())},
+        "bytes": len(data),
+        "bpppc": bpppc(len(data), header.shape),
+        "ratio": ratio(len(data), header.shape, scenes.np.dtype(header.dtype)),
+    }
+
+
+def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
+    chunks = store.Chunks.of(path)
+    streams: dict[str, int] = {}
+    codecs: dict[str, int] = {}
+    for tile in chunks.grid:
+        data = chunks.read(tile)
+        if data is None:
+            codecs["missing"] = codecs.get("missing", 0) + 1
+            continue
+        header = inspect(data)
+        codecs[header.codec] = codecs.get(header.codec, 0) + 1
+        sizes = header.sizes()
+        for name, size in (sizes | {"header": len(data) - sum(sizes.values())}).items():
+            streams[name] = streams.get(name, 0) + size
+    total = store.size_on_disk(path)
+    streams["metadata"] = total - sum(streams.values())
+    attrs = {k: store.as_bare(v) for k, v in scene.attrs.items() if k.startswith("compression")}
+    if "compression_configuration" in attrs:
+        attrs["compression_configuration"] = json.loads(attrs["compression_configuration"])
+    return {
+        **attrs,
+        "tile": list(chunks.grid.tile),
+        "tiles": codecs,
+        "streams": streams,
+        "bytes": total,
+        "bpppc": bpppc(total, scene.shape),
+        "ratio": ratio(total, scene.shape, scene.dtype),
+    }
