@@ -156,6 +156,7 @@ def turn(knob: Knob, aim: Aim[A], attempt: Callable[[float], A], *, trials: int 
     last: tuple[float, float] | None = None
     best: tuple[tuple[bool, float], A] | None = None
     x = min(top, max(bottom, math.log(aim.start)))
+    was_under, streak = False, 0  # trials in a row on one side of the aim: the secant creeps, so bisect
     for _ in range(trials):
         tried = attempt(math.exp(x))
         value = aim.measure(tried)
@@ -164,7 +165,10 @@ def turn(knob: Knob, aim: Aim[A], attempt: Callable[[float], A], *, trials: int 
             best = (rank, tried)
         if aim.low <= value <= aim.high:
             break
-        if value < aim.low:
+        under = value < aim.low
+        streak = streak + 1 if under == was_under else 1
+        was_under = under
+        if under:
             left = (x, value)
         else:
             right = (x, value)
@@ -177,7 +181,7 @@ def turn(knob: Knob, aim: Aim[A], attempt: Callable[[float], A], *, trials: int 
             slope = (value - last[1]) / (x - last[0])
         last = (x, value)
         guess = x + max(-3.0, min(3.0, (middle - value) / slope))
-        if left and right and not left[0] < guess < right[0]:
+        if left and right and (streak > 1 or not left[0] < guess < right[0]):
             guess = (left[0] + right[0]) / 2
         x = min(top, max(bottom, guess))
     assert best is not None

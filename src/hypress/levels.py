@@ -61,8 +61,8 @@ class Integers(_Levels, frozen=True, tag="integers"):
         coded = integer_type(self.low, self.high)[0]
         if self.offset == 0 and self.step == 1:
             return values.astype(coded, copy=False)
-        distance = _difference(values, self.offset)
-        return ((distance + distance.dtype.type(self.step // 2)) // distance.dtype.type(self.step)).astype(coded)
+        whole, rest = np.divmod(_difference(values, self.offset), np.uint64(self.step))
+        return (whole + (rest >= np.uint64(self.step - self.step // 2))).astype(coded)
 
     def inverse(self, levels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Values of `dtype`, kept within its range."""
@@ -211,8 +211,8 @@ def _fractions(chosen: NDArray[Any], max_bits: int) -> Fractions | None:
     """`k / divisor` with the least divisor that gives every value back bit for bit, or None."""
     few = chosen[:: max(1, chosen.size // 4096)]
     gaps = np.diff(np.unique(few.astype(np.float64)))
-    smallest = float(gaps.min()) if gaps.size else 1.0
-    guess = round(1 / smallest) if smallest > 1e-9 else 0
+    single = float(gaps[gaps < 1.5 * gaps.min()].mean()) if gaps.size else 1.0  # the mean evens out the rounding
+    guess = round(1 / single) if single > 1e-9 else 0
     for divisor in sorted({*_DIVISORS, guess} - {0}):
         if not _is_fraction(few, divisor):
             continue

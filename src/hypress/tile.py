@@ -98,10 +98,12 @@ def encode_tile(
 
 def _reach(job: _Job, codec: Codec, goal: Goal | None) -> _Attempt:
     """The attempt that meets the goal. Raises GoalError."""
+    if goal is None and codec.max_error() == 0:
+        goal = Lossless()
+    elif goal is None and codec.max_error() is not None and job.samples.dtype.kind != "f":
+        goal = MaxError(dn=float(codec.max_error() or 0))
     if goal is None:
-        promise = codec.max_error()
-        pick = levels.fine if promise is None else levels.exact
-        return _Attempt(job, codec, pick(job.samples, job.valid, codec.max_bits))
+        return _Attempt(job, codec, levels.fine(job.samples, job.valid, codec.max_bits))
     if isinstance(goal, Lossless | MaxError):
         return _promised(job, codec, goal)
     return _turned(job, codec, goal)
