@@ -117,18 +117,19 @@ def test_truncated_reversible_streams_decode_alike():
 def test_irreversible_here_and_there(shape, dtype):
     image = integers(shape, dtype)
     limits = np.iinfo(dtype)
+    near = 1 if limits.bits == 8 else 2  # OpenJPEG's K is good to four digits
     coded = jpeg2000.code_blocks(image, bits=limits.bits, reversible=False, step=0.5)
     for stream in (coded.cut(), coded.cut(max_bytes=max(coded.full.size // 3, 140))):
         decoded = jpeg2000.decode(stream, shape=shape)
         there = openjpeg_decode(stream).astype(float)  # in single precision, rounded, clipped
-        assert abs(np.clip(np.round(decoded), limits.min, limits.max) - there).max() <= 1
+        assert abs(np.clip(np.round(decoded), limits.min, limits.max) - there).max() <= near
     decoded = jpeg2000.decode(coded.cut(), shape=shape)
     assert np.mean((decoded - image) ** 2) < 0.5**2 / 3.9
     if dtype != "uint16":  # whose values wrap around in the writer
         theirs = openjpeg_encode(image, REVERSIBLE="NO", QUALITY="30")
         there = openjpeg_decode(theirs)
         here = jpeg2000.decode(theirs, shape=shape)
-        assert abs(np.clip(np.round(here), limits.min, limits.max) - there).max() <= 1
+        assert abs(np.clip(np.round(here), limits.min, limits.max) - there).max() <= near
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
@@ -146,7 +147,7 @@ def test_the_expected_error_is_the_error():
     for share in (0.03, 0.1, 0.3, 0.6, 1.0):
         chosen = coded.choose(max_bytes=int(share * coded.full.size))
         decoded = jpeg2000.decode(coded.write(chosen), shape=image.shape)
-        assert np.sum((decoded - image) ** 2) == pytest.approx(chosen.squared_error, rel=0.05)
+        assert np.sum((decoded - image) ** 2) == pytest.approx(chosen.squared_error, rel=0.1)
 
 
 # --- rate -------------------------------------------------------------------------------------------------
@@ -180,8 +181,8 @@ def test_error_targets_are_met_with_few_bytes():
     coded = jpeg2000.code_blocks(image, reversible=False)
     for mse in (0.5, 10.0, 300.0):
         chosen = coded.choose(max_squared_error=mse * image.size)
-        assert 0.9 * mse * image.size < chosen.squared_error <= mse * image.size
-        assert coded.distortion(max_bytes=chosen.size - 200) > mse * image.size
+        assert 0.98 * mse * image.size < chosen.squared_error <= mse * image.size
+        assert coded.distortion(max_bytes=int(0.98 * chosen.size)) > mse * image.size
         stream = jpeg2000.encode(image, reversible=False, max_mse=mse)
         assert np.mean((jpeg2000.decode(stream, shape=image.shape) - image) ** 2) < 1.05 * mse
     assert coded.cut(max_squared_error=0.0) == coded.cut()

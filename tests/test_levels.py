@@ -53,7 +53,7 @@ def test_within_keeps_floats_within_the_limit_and_their_own_precision(values, li
     chosen = levels.within(values, None, limit, 16)
     if chosen is not None:
         error = np.abs(back(chosen, values).astype(float) - values.astype(float)).max()
-        assert error <= limit + np.spacing(np.abs(values).max())
+        assert error <= limit + float(np.abs(values).max()) * 2**-23
 
 
 @settings(deadline=None, max_examples=60)

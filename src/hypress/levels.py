@@ -69,14 +69,14 @@ class Integers(_Levels, frozen=True, tag="integers"):
         limits = np.iinfo(dtype)
         if self.offset == 0 and self.step == 1:
             return levels.astype(dtype, copy=False)
-        with np.errstate(over="ignore"):  # two's complement, exact modulo 2^64; the range was checked below
-            k = levels.astype(np.uint64) * np.uint64(self.step)
         room = limits.max - self.offset
         if self.offset < limits.min or room < 0:
             raise CodestreamError(f"offset {self.offset} does not fit samples of type {dtype}")
-        k = np.minimum(k, np.uint64(room))
-        with np.errstate(over="ignore"):
-            return (k + np.uint64(self.offset % 2**64)).astype(np.int64 if limits.min < 0 else np.uint64).astype(dtype)
+        k = levels.astype(np.uint64)
+        with np.errstate(over="ignore"):  # two's complement: exact modulo 2^64
+            distance = np.where(k > np.uint64(room // self.step), np.uint64(room), k * np.uint64(self.step))
+            values = distance + np.uint64(self.offset % 2**64)
+        return values.view(np.int64).astype(dtype) if limits.min < 0 else values.astype(dtype)
 
 
 class Fractions(_Levels, frozen=True, tag="fractions"):
