@@ -38,7 +38,8 @@ def make(folder: Path, gigabytes: float) -> Path:
         for band in source.to_numpy():
             for y in range(high):
                 strip = np.concatenate(
-                    [band[:: (-1) ** y, :: (-1) ** x].astype(np.float32) * gains[y, x] for x in range(copies)], axis=1
+                    [band[:: (-1) ** y, :: (-1) ** x].astype(np.float32) * gains[y, x] for x in range(copies)],
+                    axis=1,
                 )
                 noisy = strip + random.standard_normal(strip.shape, np.float32) * 3
                 out.write(np.clip(np.rint(noisy), 0, 65535).astype("<u2").tobytes())
@@ -55,7 +56,8 @@ def measured(*arguments: str) -> dict[str, object]:
     """Run `hypress ARGUMENTS --json` in a process of its own."""
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-c", "from hypress.cli import main; main()", *arguments, "--json"], stdout=subprocess.PIPE
+        [sys.executable, "-c", "from hypress.cli import main; main()", *arguments, "--json"],
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     printed = process.stdout.read()

@@ -49,7 +49,10 @@ def test_the_command_line_finds_it(beside_the_others, tmp_path):
     )
     run = [sys.executable, "-c", program, "compress", str(tmp_path / "scene.npy"), str(tmp_path / "out.hyp")]
     done = subprocess.run(
-        [*run, "--codec", "band_delta", "--max-error", "2", "--json"], capture_output=True, text=True, check=True
+        [*run, "--codec", "band_delta", "--max-error", "2", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert json.loads(done.stdout)["codec"] == "band_delta"
     assert json.loads(done.stdout)["max_error"] <= 2

@@ -32,7 +32,7 @@ def test_every_command_has_help_and_is_documented(cli, command):
     assert f"hypress {command}" in (DOCS / "command-line.md").read_text()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_speaks_json(command):
     assert "--json" in {o for p in group.get_command(None, command).params for o in p.opts}
 
@@ -41,7 +41,8 @@ def test_every_command_speaks_json(command):
 def test_help_and_listing_import_nothing_heavy(arguments):
     program = (
         "import sys\nfrom hypress.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'numpy', 'xarray', 'numba', 'zarr', 'dask', 'rasterio', 'torch', 'scipy', 'rich'} & set(sys.modules)))"
+        "heavy = {'numpy', 'xarray', 'numba', 'zarr', 'dask', 'rasterio', 'torch', 'scipy', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -188,7 +189,7 @@ def test_an_archive_goes_on_after_a_failure(cli, small, tmp_path):
     ran = cli("compress", inputs, tmp_path / "archive", "--json")
     assert ran.code == 2
     assert {Path(s["output"]).name for s in ran.json["scenes"]} == {"one.zarr.zip", "two.zarr.zip"}
-    (failed, reason), = ran.json["failed"].items()
+    ((failed, reason),) = ran.json["failed"].items()
     assert failed.endswith("three.npy")
     assert "three dimensions" in reason
     assert {p.name for p in (tmp_path / "archive").iterdir()} == {"one.zarr.zip", "two.zarr.zip"}

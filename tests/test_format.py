@@ -1,4 +1,4 @@
-"""Real files parsed by docs/format.md alone: struct, zlib and a MessagePack reader written here, none of the package."""
+"""Real files parsed by docs/format.md alone: struct, zlib and a MessagePack reader of ours, none of the package."""
 
 import struct
 import zlib
@@ -90,7 +90,12 @@ def test_the_mask_is_as_the_page_says():
     _, streams = parse(hypress.encode(case.samples, "jpeg2000", nodata=case.nodata))
     raw = zlib.decompress(streams["mask"])
     size = (case.samples.size + 7) // 8
-    kinds = {1: case.samples == case.nodata, 2: np.isnan(case.samples), 3: case.samples == np.inf, 4: case.samples == -np.inf}
+    kinds = {
+        1: case.samples == case.nodata,
+        2: np.isnan(case.samples),
+        3: case.samples == np.inf,
+        4: case.samples == -np.inf,
+    }
     found = {}
     for at in range(0, len(raw), 1 + size):
         bits = np.unpackbits(np.frombuffer(raw[at + 1 : at + 1 + size], np.uint8))[: case.samples.size]
@@ -102,7 +107,9 @@ def test_the_mask_is_as_the_page_says():
         assert np.array_equal(found.get(kind, np.zeros_like(expected)), expected), kind
 
 
-@pytest.mark.parametrize(("kind", "name"), [("integers", "signed"), ("fractions", "float_decimals"), ("halves", "float32")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("integers", "signed"), ("fractions", "float_decimals"), ("halves", "float32")]
+)
 def test_levels_are_as_the_page_says(kind, name):
     case = next(c for c in gallery() if c.name == name)
     header, _ = parse(hypress.encode(case.samples, "jpeg2000"))

@@ -6,9 +6,26 @@ import pytest
 
 from hypress.codec import Knob
 from hypress.errors import GoalError
-from hypress.goal import Aim, Lossless, MaxError, Psnr, Rate, SpectralAngle, goal_from_dict, goal_to_dict, turn
+from hypress.goal import (
+    Aim,
+    Lossless,
+    MaxError,
+    Psnr,
+    Rate,
+    SpectralAngle,
+    goal_from_dict,
+    goal_to_dict,
+    turn,
+)
 
-GOALS = [Lossless(), MaxError(dn=2.5), Psnr(db=50), Psnr(db=50, peak=10000), Rate(bpppc=0.1), SpectralAngle(deg=0.5)]
+GOALS = [
+    Lossless(),
+    MaxError(dn=2.5),
+    Psnr(db=50),
+    Psnr(db=50, peak=10000),
+    Rate(bpppc=0.1),
+    SpectralAngle(deg=0.5),
+]
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=str)

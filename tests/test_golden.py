@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from golden import FOLDER, files
 
 import hypress
+from golden import FOLDER, files
 from hypress.codec import find, names
 from hypress.errors import MissingExtraError
 

@@ -1,10 +1,11 @@
-"""The law of files: scene → file → scene keeps what the format can hold, to the last bit; what it cannot is said."""
+"""The law of files: scene → file → scene keeps what the format can hold, and what it cannot is said."""
 
 import os
 import pickle
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -52,7 +53,12 @@ def full_scene(dtype: str = "u2", transform=NORTH_UP, wkt: str = UTM, nodata: fl
         nodata=nodata,
         crs_wkt=wkt,
         transform=transform,
-        attrs={"units": "uW/cm² sr nm", "scale_factor": 0.1 + 0.2, "add_offset": -1 / 3, "description": "A scene"},
+        attrs={
+            "units": "uW/cm² sr nm",
+            "scale_factor": 0.1 + 0.2,
+            "add_offset": -1 / 3,
+            "description": "A scene",
+        },
     )
 
 
@@ -180,6 +186,19 @@ def test_strips(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_array_equal(open_scene(tmp_path / f"a{ending}"), samples)
 
 
+def test_memory_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strips, "AT_ONCE", 2**20)
+    monkeypatch.setattr("hypress.io.matlab_write.LARGEST_V5", 2**40)
+    write_scene(scenes.make(samples_of("u2", (50, 400, 500))), tmp_path / "source.bip")  # 20 MB
+    for ending in (*FULL[2:], ".npy"):
+        scene = open_scene(tmp_path / "source.bip")
+        tracemalloc.start()
+        write_scene(scene, tmp_path / f"{ending[1:]}{ending}")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 12 * 2**20, ending
+
+
 def test_strips_follow_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strips, "AT_ONCE", 1000)
     monkeypatch.setattr(strips, "CHUNK_ROW", 2500)
@@ -217,7 +236,7 @@ def test_lazy_picklable_and_threaded(tmp_path: Path) -> None:
     for ending in (*FULL, ".npy"):
         path = tmp_path / f"{ending[1:]}{ending}"
         scene = open_scene(path)
-        np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)), wanted)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(scene)), wanted)  # noqa: S301
         chunked = scene.chunk(band=5, y=16, x=17)
         with dask.config.set(scheduler="threads", num_workers=4):
             np.testing.assert_array_equal(chunked.compute(), wanted)
@@ -228,7 +247,7 @@ def test_lazy_picklable_and_threaded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_scene(path), wanted)
 
 
-# --- what must not happen -----------------------------------------------------------------------------------
+# --- what must not happen --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", [*FULL, ".npy"])
@@ -314,14 +333,12 @@ def test_endings_are_listed() -> None:
 
 
 def test_importing_imports_no_format() -> None:
-    program = (
-        "import sys, hypress.io; "
-        "print(*[m for m in ('rasterio', 'h5py', 'scipy.io') if m in sys.modules])"
-    )
+    program = "import sys, hypress.io; print(*[m for m in ('rasterio', 'h5py', 'scipy.io') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_other_software_reads_netcdf(tmp_path: Path) -> None:
     import rasterio
     import rioxarray  # noqa: F401

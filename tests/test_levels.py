@@ -98,9 +98,17 @@ def test_a_constant_float_scene_has_one_level():
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0, 0, ("uint8", 1)), (0, 255, ("uint8", 8)), (0, 256, ("uint16", 9)), (-1, 0, ("int8", 1)), (-128, 127, ("int8", 8)),
-     (-129, 0, ("int16", 9)), (0, 2**64 - 1, ("uint64", 64)), (-(2**63), 0, ("int64", 64))],
-)  # fmt: skip
+    [
+        (0, 0, ("uint8", 1)),
+        (0, 255, ("uint8", 8)),
+        (0, 256, ("uint16", 9)),
+        (-1, 0, ("int8", 1)),
+        (-128, 127, ("int8", 8)),
+        (-129, 0, ("int16", 9)),
+        (0, 2**64 - 1, ("uint64", 64)),
+        (-(2**63), 0, ("int64", 64)),
+    ],
+)
 def test_integer_type_is_the_smallest(low, high, expected):
     dtype, bits = integer_type(low, high)
     assert (dtype.name, bits) == expected

@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from hypress.codec import Codec as Codec
     from hypress.codec import Knob as Knob
     from hypress.codec import Spec as Spec
-    from hypress.codec import find as find_codec
-    from hypress.codec import names as codec_names
+    from hypress.codec import find as find
+    from hypress.codec import names as names
     from hypress.codestream import inspect as inspect
-    from hypress.jobs.compare import compare as compare
-    from hypress.jobs.compress import compress as compress
-    from hypress.jobs.decompress import decompress as decompress
     from hypress.errors import HypressError as HypressError
     from hypress.files import open_scene as open_scene
     from hypress.goal import Lossless as Lossless
@@ -35,10 +32,13 @@ if TYPE_CHECKING:
     from hypress.goal import Rate as Rate
     from hypress.goal import SpectralAngle as SpectralAngle
     from hypress.io import write_scene as write_scene
+    from hypress.jobs.compare import compare as compare
+    from hypress.jobs.compress import compress as compress
+    from hypress.jobs.decompress import decompress as decompress
+    from hypress.jobs.verify import verify as verify
     from hypress.progress import listen as listen
     from hypress.tile import decode as decode
     from hypress.tile import encode as encode
-    from hypress.jobs.verify import verify as verify
 
 _PUBLIC = {
     "Codec": "codec.Codec",
@@ -50,13 +50,13 @@ _PUBLIC = {
     "Rate": "goal.Rate",
     "Spec": "codec.Spec",
     "SpectralAngle": "goal.SpectralAngle",
-    "codec_names": "codec.names",
+    "names": "codec.names",
     "compare": "jobs.compare.compare",
     "compress": "jobs.compress.compress",
     "decode": "tile.decode",
     "decompress": "jobs.decompress.decompress",
     "encode": "tile.encode",
-    "find_codec": "codec.find",
+    "find": "codec.find",
     "inspect": "codestream.inspect",
     "listen": "progress.listen",
     "metrics": "metrics",
@@ -65,7 +65,7 @@ _PUBLIC = {
     "write_scene": "io.write_scene",
 }
 
-__all__ = sorted([*_PUBLIC, "__version__"])  # noqa: PLE0605
+__all__ = sorted([*_PUBLIC, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,6 @@ import msgspec
 from hypress.errors import ConfigurationError, MissingExtraError, UnknownCodecError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 ENTRY_POINTS = "hypress.codecs"

@@ -81,6 +81,12 @@ def inspect(data: bytes | memoryview) -> Header:
     return _header(data)[0]
 
 
+def measure(data: bytes | memoryview) -> tuple[Header, int]:
+    """The header, and the bytes that the whole codestream has. Raises as `inspect`."""
+    header, start = _header(data)
+    return header, start + sum(s.size for s in header.streams)
+
+
 def unpack(data: bytes | memoryview, *, max_bytes: int | None = None) -> tuple[Header, dict[str, bytes]]:
     """Header and streams, every checksum verified.
 

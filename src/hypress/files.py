@@ -44,9 +44,7 @@ def open_bare(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> 
     """
     data = read_bare(path)
     header = inspect(data)
-    scene = scenes.make(
-        indexing.LazilyIndexedArray(_Bare(data, header, max_bytes)), nodata=header.nodata
-    )
+    scene = scenes.make(indexing.LazilyIndexedArray(_Bare(data, header, max_bytes)), nodata=header.nodata)
     scene.encoding["preferred_chunks"] = dict(zip(scenes.DIMS, header.shape, strict=True))
     return scene
 

@@ -163,7 +163,7 @@ def exact(values: NDArray[Any], valid: NDArray[np.bool_] | None, max_bits: int) 
 
 
 def within(values: NDArray[Any], valid: NDArray[np.bool_] | None, max_error: float, max_bits: int) -> Levels | None:
-    """The coarsest uniform levels that stay within `max_error` of every value, or None where they need too many bits."""
+    """The coarsest uniform levels within `max_error` of every value, or None where they need too many bits."""
     chosen = values if valid is None else values[valid]
     if values.dtype.kind == "f":
         # Half a percent of a step in hand pays for the rounding of the sample type itself.

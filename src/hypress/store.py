@@ -27,8 +27,8 @@ import numpy as np
 import xarray as xr
 
 from hypress import scene as scenes
-from hypress.codestream import MAX_HEADER, Header, inspect
-from hypress.errors import InputNotFoundError, OutputExistsError, ReadError, SceneError, WriteError
+from hypress.codestream import MAX_HEADER, Header, measure
+from hypress.errors import CodestreamError, InputNotFoundError, OutputExistsError, ReadError, SceneError, WriteError
 from hypress.tiles import Grid, Tile
 
 ARRAY = "scene"
@@ -62,7 +62,9 @@ def open_store(path: str | os.PathLike[str], *, variable: str | None = None) -> 
     if variable is None:
         variable = ARRAY if ARRAY in candidates else next(iter(candidates), None) if len(candidates) == 1 else None
     if variable is None or variable not in candidates:
-        raise SceneError(f"{path}: name the variable that is the scene; there are {candidates or 'none of 3 dimensions'}")
+        raise SceneError(
+            f"{path}: name the variable that is the scene; there are {candidates or 'none of 3 dimensions'}"
+        )
     scene = dataset[variable]
     if scene.dims != scenes.DIMS:
         scene = scene.rename(dict(zip(scene.dims, scenes.DIMS, strict=True)))
@@ -107,20 +109,25 @@ class Chunks:
         tile = tuple(chunks.get(d, n) for d, n in scene.sizes.items())
         return cls(str(path).rstrip("/"), Grid.of(scene.shape, tile))  # type: ignore[arg-type]
 
-    def read(self, tile: Tile) -> bytes | None:
-        """One codestream, or None where the store lacks it."""
+    def read(self, tile: Tile, first: int | None = None) -> bytes | None:
+        """One codestream, or its `first` bytes; None where the store lacks it. Raises ReadError."""
         fs, root = _filesystem(self.path)
         try:
-            return bytes(fs.cat_file(f"{root}/{ARRAY}/{tile.key}" if root else f"{ARRAY}/{tile.key}"))
+            return bytes(fs.cat_file(f"{root}/{ARRAY}/{tile.key}" if root else f"{ARRAY}/{tile.key}", end=first))
         except (FileNotFoundError, KeyError):
             return None
         except (OSError, zipfile.BadZipFile) as error:
             raise ReadError(f"{self.path}: tile {tile.index} cannot be read: {error}") from error
 
-    def header(self, tile: Tile) -> Header | None:
-        """One codestream's header. Raises CodestreamError."""
-        data = self.read(tile)
-        return None if data is None else inspect(data[: MAX_HEADER + 64])
+    def head(self, tile: Tile) -> tuple[Header, int] | None:
+        """One codestream's header and its size in bytes, read without the rest. Raises CodestreamError."""
+        data = self.read(tile, 1 << 12)
+        if data is None:
+            return None
+        try:
+            return measure(data)
+        except CodestreamError:  # a longer header than most, or damage
+            return measure(self.read(tile, 2 * MAX_HEADER) or b"")
 
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
@@ -302,7 +309,10 @@ def _pack(folder: Path, target: Path) -> None:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED if path.name == ROOT else zipfile.ZIP_STORED
-            with path.open("rb") as source, packed.open(entry, "w", force_zip64=path.stat().st_size > 1 << 31) as out:
+            with (
+                path.open("rb") as source,
+                packed.open(entry, "w", force_zip64=path.stat().st_size > 1 << 31) as out,
+            ):
                 shutil.copyfileobj(source, out, 1 << 20)
 
 

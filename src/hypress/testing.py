@@ -188,8 +188,10 @@ def law_goals_are_met_or_refused(codec: Codec, case: Case) -> None:
             data = encode(samples, codec, goal, nodata=case.nodata)
         except GoalError:
             # A header of some hundred bytes is more than two bits for each of a few samples; nothing else may fail.
-            assert not keeps(codec, goal) or (isinstance(goal, Rate) and samples.size < 4000) or not keeps(
-                codec, Lossless()
+            assert (
+                not keeps(codec, goal)
+                or (isinstance(goal, Rate) and samples.size < 4000)
+                or not keeps(codec, Lossless())
             )
             continue
         tally = Tally.of(samples, decode(data), valid)
@@ -240,7 +242,9 @@ def _assert_same(found: NDArray[Any], expected: NDArray[Any]) -> None:
     native = np.ascontiguousarray(expected.astype(expected.dtype.newbyteorder("=")))
     if native.dtype.kind == "f":  # bit for bit, but for the payload of a NaN
         unsigned = f"u{native.dtype.itemsize}"
-        same = (np.ascontiguousarray(found).view(unsigned) == native.view(unsigned)) | (np.isnan(found) & np.isnan(native))
+        same = (np.ascontiguousarray(found).view(unsigned) == native.view(unsigned)) | (
+            np.isnan(found) & np.isnan(native)
+        )
     else:
         same = found == native
     assert same.all(), f"{np.count_nonzero(~same)} of {same.size} samples differ"

@@ -26,7 +26,18 @@ from hypress.codec import Codec, find
 from hypress.codec import make as make_codec
 from hypress.codestream import Header, inspect, pack, samples_checksum, unpack
 from hypress.errors import CodestreamError, ConfigurationError, GoalError, SceneError, VersionError
-from hypress.goal import Aim, Goal, Lossless, MaxError, Psnr, Rate, SpectralAngle, default_codec, refusal, turn
+from hypress.goal import (
+    Aim,
+    Goal,
+    Lossless,
+    MaxError,
+    Psnr,
+    Rate,
+    SpectralAngle,
+    default_codec,
+    refusal,
+    turn,
+)
 from hypress.levels import Levels
 from hypress.metrics import Tally, bpppc
 from hypress.scene import as_samples
@@ -46,7 +57,11 @@ class Encoded:
 
 
 def encode(
-    array: ArrayLike, codec: Codec | str | None = None, goal: Goal | None = None, *, nodata: float | None = None
+    array: ArrayLike,
+    codec: Codec | str | None = None,
+    goal: Goal | None = None,
+    *,
+    nodata: float | None = None,
 ) -> bytes:
     """One codestream of the samples `(band, y, x)`, which decodes alone.
 
@@ -141,9 +156,7 @@ def _turned(job: _Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> _Atte
     if knob is None:
         raise refusal(codec, goal)
     fine = levels.fine(job.samples, job.valid, codec.max_bits)
-    best, kept = turn(
-        knob, aim_of(goal, job.peak), lambda x: _Attempt(job, lossy.turned(**{knob.field: x}), fine)
-    )
+    best, kept = turn(knob, aim_of(goal, job.peak), lambda x: _Attempt(job, lossy.turned(**{knob.field: x}), fine))
     if kept and not isinstance(goal, Rate):
         return best
     if kept and best.bpppc > 0.97 * goal.bpppc:  # type: ignore[union-attr]
@@ -321,9 +334,7 @@ class _Restored:
     collisions: NDArray[np.bool_] | None
 
     @classmethod
-    def of(
-        cls, header: Header, streams: Mapping[str, bytes], labels: NDArray[np.uint8] | None = None
-    ) -> _Restored:
+    def of(cls, header: Header, streams: Mapping[str, bytes], labels: NDArray[np.uint8] | None = None) -> _Restored:
         dtype = np.dtype(header.dtype)
         if labels is None and MASK in streams:
             labels = masks.decode(streams[MASK], header.shape)

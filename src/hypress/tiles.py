@@ -72,9 +72,7 @@ class Grid:
                     yield Tile((b, y, x), self._window((b, y, x)))
 
     def _window(self, index: Shape) -> tuple[slice, slice, slice]:
-        b, y, x = (
-            slice(i * t, min((i + 1) * t, n)) for i, t, n in zip(index, self.tile, self.shape, strict=True)
-        )
+        b, y, x = (slice(i * t, min((i + 1) * t, n)) for i, t, n in zip(index, self.tile, self.shape, strict=True))
         return b, y, x
 
 

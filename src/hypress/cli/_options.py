@@ -21,7 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 workers_option = click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads, each with a tile in memory.  [default: one a core]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Threads, each with a tile in memory.  [default: one a core]",
 )
 
 
@@ -30,11 +32,31 @@ def goal_options(command: F) -> F:
     for option in reversed(
         (
             click.option("--lossless", is_flag=True, help="Every sample comes back as it was (the default)."),
-            click.option("--max-error", type=float, metavar="DN", help="No sample is off by more than DN, in its own unit."),
-            click.option("--psnr", type=float, metavar="DB", help="At least DB decibels; the peak is the scene's maximum."),
-            click.option("--rate", type=float, metavar="BPPPC", help="At most BPPPC bits per sample, everything counted."),
+            click.option(
+                "--max-error",
+                type=float,
+                metavar="DN",
+                help="No sample is off by more than DN, in its own unit.",
+            ),
+            click.option(
+                "--psnr",
+                type=float,
+                metavar="DB",
+                help="At least DB decibels; the peak is the scene's maximum.",
+            ),
+            click.option(
+                "--rate",
+                type=float,
+                metavar="BPPPC",
+                help="At most BPPPC bits per sample, everything counted.",
+            ),
             click.option("--sam", type=float, metavar="DEG", help="A mean spectral angle of at most DEG degrees."),
-            click.option("--peak", type=float, metavar="DN", help="The peak for --psnr.  [default: the scene's maximum]"),
+            click.option(
+                "--peak",
+                type=float,
+                metavar="DN",
+                help="The peak for --psnr.  [default: the scene's maximum]",
+            ),
         )
     ):
         command = option(command)
@@ -42,7 +64,12 @@ def goal_options(command: F) -> F:
 
 
 def goal_from(
-    lossless: bool, max_error: float | None, psnr: float | None, rate: float | None, sam: float | None, peak: float | None
+    lossless: bool,
+    max_error: float | None,
+    psnr: float | None,
+    rate: float | None,
+    sam: float | None,
+    peak: float | None,
 ) -> Goal | None:
     """The goal that was given, or None."""
     from hypress import goal
@@ -117,7 +144,14 @@ def bar() -> Iterator[None]:
             yield
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskID,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         from hypress.progress import Step, listen
 

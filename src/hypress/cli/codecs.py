@@ -25,7 +25,11 @@ def command(name: str | None, as_json: bool) -> None:
         return
     kind = codec.find(name)
     fields = {
-        field: {"type": _type(hint), "default": default, "knob": kind.knob is not None and kind.knob.field == field}
+        field: {
+            "type": _type(hint),
+            "default": default,
+            "knob": kind.knob is not None and kind.knob.field == field,
+        }
         for field, (hint, default) in kind.fields().items()
     }
     if as_json:

@@ -20,7 +20,14 @@ from hypress.cli import _options as o
 @o.workers_option
 @click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster at ADDRESS instead of on threads.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted job; in an archive, skip what is done.")
-@click.option("--to", "ending", default=".zarr.zip", show_default=True, metavar="ENDING", help="For an archive: .zarr.zip, .zarr or .hyp.")
+@click.option(
+    "--to",
+    "ending",
+    default=".zarr.zip",
+    show_default=True,
+    metavar="ENDING",
+    help="For an archive: .zarr.zip, .zarr or .hyp.",
+)
 @o.overwrite_option
 @o.json_option
 def command(
@@ -94,11 +101,12 @@ def _tile(text: str | None) -> tuple[int, ...] | None:
 def _print_report(report: Any) -> None:
     bands, rows, columns = report.shape
     original = round(report.bytes * report.ratio)
+    streams = ", ".join(f"{name} {size}" for name, size in report.streams.items())
     click.echo(f"{report.output}: {bands} bands, {rows} × {columns} pixels of {report.dtype}, by {report.codec}")
     o.table(
         {
             "size": f"{o.size(report.bytes)} of {o.size(original)}: {report.ratio:.2f} times smaller",
-            "rate": f"{report.bpppc:.4f} bits per sample ({', '.join(f'{k} {v}' for k, v in report.streams.items())} bytes)",
+            "rate": f"{report.bpppc:.4f} bits per sample ({streams} bytes)",
             "maximum error": f"{report.max_error:g}",
             "PSNR": f"{o.figure(report.psnr_db, 'dB')} (peak {report.psnr_peak:g})",
             "spectral angle": f"{report.sam_deg:.4f}° on average",
@@ -109,7 +117,8 @@ def _print_report(report: Any) -> None:
 
 def _print_summary(summary: Any) -> None:
     for report in summary.reports:
-        click.echo(f"{report.output}: {o.size(report.bytes)}, {report.ratio:.2f} times smaller, {o.figure(report.psnr_db, 'dB')}")
+        quality = o.figure(report.psnr_db, "dB")
+        click.echo(f"{report.output}: {o.size(report.bytes)}, {report.ratio:.2f} times smaller, {quality}")
     for path in summary.skipped:
         click.echo(f"{path}: done before, skipped")
     for path, reason in summary.failed.items():

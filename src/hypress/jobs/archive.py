@@ -70,8 +70,7 @@ def compress_all(
             summary.skipped.append(str(target))
         else:
             try:
-                own = {"resume": resume} if ending != BARE_ENDING else {}
-                summary.reports.append(compress(path, target, codec, goal, **options, **own))
+                summary.reports.append(compress(path, target, codec, goal, resume=resume, **options))
             except (HypressError, OSError, MemoryError) as error:
                 summary.failed[path] = str(error) or type(error).__name__
         task.advance(1, path)

@@ -13,12 +13,12 @@ import xarray as xr
 
 from hypress import scene as scenes
 from hypress import store
-from hypress.jobs.decompress import written_size
 from hypress.errors import SceneError
 from hypress.files import open_scene
+from hypress.jobs.decompress import written_size
+from hypress.jobs.survey import peak as peak_of
 from hypress.metrics import SsimTally, Tally, bpppc, ratio, window_for
 from hypress.progress import Task
-from hypress.jobs.survey import peak as peak_of
 from hypress.tiles import Grid
 
 STRIP_SAMPLES = 1 << 24
@@ -112,7 +112,10 @@ def _measured(first: xr.DataArray, second: xr.DataArray, top: float, ssim: bool)
                 valid = None if nodata is None else a != nodata
                 part = SsimTally.of(a, b, peak=top, valid=valid, window=window)
                 similarity = part if similarity is None else similarity + part
-            tail = (a[:, a.shape[1] - min(a.shape[1], window - 1) :], b[:, b.shape[1] - min(b.shape[1], window - 1) :])
+            tail = (
+                a[:, a.shape[1] - min(a.shape[1], window - 1) :],
+                b[:, b.shape[1] - min(b.shape[1], window - 1) :],
+            )
         task.advance(tile.samples)
     return tally, similarity
 

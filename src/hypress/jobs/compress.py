@@ -28,15 +28,21 @@ from hypress import scene as scenes
 from hypress import store
 from hypress.codec import Codec
 from hypress.codestream import Header, inspect
-from hypress.errors import CodestreamError, ConfigurationError, GoalError, OutputExistsError, SceneError, WriteError
-from hypress.goal import Goal, Psnr, Rate, goal_to_dict
+from hypress.errors import (
+    CodestreamError,
+    ConfigurationError,
+    GoalError,
+    OutputExistsError,
+    SceneError,
+    WriteError,
+)
 from hypress.files import BARE_ENDING, open_scene
+from hypress.goal import Goal, Psnr, Rate, goal_to_dict
+from hypress.jobs.survey import peak
 from hypress.metrics import Tally, bpppc, ratio
 from hypress.progress import Task
-from hypress.jobs.survey import peak
 from hypress.tile import Encoded, decode, encode_tile, resolve
 from hypress.tiles import Grid, Tile
-
 
 
 @dataclass(frozen=True)
@@ -205,7 +211,13 @@ class _Totals:
 
 
 def _work(
-    piece: xr.Variable, bands: int, tile: Tile, writer: store.Writer, codec: Codec, goal: Goal | None, nodata: Any
+    piece: xr.Variable,
+    bands: int,
+    tile: Tile,
+    writer: store.Writer,
+    codec: Codec,
+    goal: Goal | None,
+    nodata: Any,
 ) -> _Done:
     """Code one tile and put it into the store, unless an interrupted job had done so. Runs on a worker."""
     samples = np.ascontiguousarray(piece.to_numpy())
@@ -234,7 +246,13 @@ def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodat
 
 
 def _bounded(
-    executor: Executor, at_once: int, scene: xr.DataArray, grid: Grid, writer: store.Writer, codec: Codec, goal: Goal | None
+    executor: Executor,
+    at_once: int,
+    scene: xr.DataArray,
+    grid: Grid,
+    writer: store.Writer,
+    codec: Codec,
+    goal: Goal | None,
 ) -> Iterator[_Done]:
     """Results as they come, with no more than `at_once` tiles under way."""
     nodata = scenes.nodata(scene)
@@ -259,7 +277,9 @@ def _bounded(
 def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
     """Threads of this process, or the Dask cluster at `scheduler`; and how many tiles to have under way."""
     if scheduler is None:
-        count = workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers or os.cpu_count() or 1
+        count = (
+            workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers or os.cpu_count() or 1
+        )
         with ThreadPoolExecutor(count or 1) as pool:
             yield pool, count or 1
         return

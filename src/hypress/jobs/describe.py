@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import xarray as xr
 
 from hypress import scene as scenes
 from hypress import store
-from hypress.codestream import inspect
+from hypress.codestream import Header, measure
 from hypress.files import BARE_ENDING, open_scene, read_bare
 from hypress.metrics import bpppc, ratio
 
@@ -51,10 +53,9 @@ def _scene(scene: xr.DataArray) -> dict[str, Any]:
         told["bad_bands"] = int((~scene.coords["good_band"].to_numpy().astype(bool)).sum())
     for name in ("units", "scale_factor", "add_offset"):
         told[name] = store.as_bare(scene.attrs.get(name))
-    told["transform"] = None if told["transform"] is None else {
-        name: value
-        for name, value in zip(("x0", "dx", "rotation_x", "y0", "rotation_y", "dy"), told["transform"], strict=True)
-    }
+    if told["transform"] is not None:
+        names = ("x0", "dx", "rotation_x", "y0", "rotation_y", "dy")
+        told["transform"] = dict(zip(names, told["transform"], strict=True))
     return told
 
 
@@ -64,35 +65,32 @@ def _crs_name(wkt: str | None) -> str | None:
 
 
 def _codestream(path: str) -> dict[str, Any]:
-    data = read_bare(path)
-    header = inspect(data)
-    sizes = header.sizes()
+    header, size = measure(read_bare(path))
     return {
         "codec": header.codec,
         "bitstream": header.bitstream,
         "configuration": header.configuration,
         "levels": None if header.levels is None else msgspec.to_builtins(header.levels),
-        "streams": sizes | {"header": len(data) - sum(sizes.values())},
-        "bytes": len(data),
-        "bpppc": bpppc(len(data), header.shape),
-        "ratio": ratio(len(data), header.shape, scenes.np.dtype(header.dtype)),
+        "streams": _streams(header, size),
+        "bytes": size,
+        "bpppc": bpppc(size, header.shape),
+        "ratio": ratio(size, header.shape, np.dtype(header.dtype)),
     }
+
+
+def _streams(header: Header, size: int) -> dict[str, int]:
+    sizes = header.sizes()
+    return sizes | {"header": size - sum(sizes.values())}
 
 
 def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
     chunks = store.Chunks.of(path)
-    streams: dict[str, int] = {}
-    codecs: dict[str, int] = {}
+    streams, codecs = Counter[str](), Counter[str]()
     for tile in chunks.grid:
-        data = chunks.read(tile)
-        if data is None:
-            codecs["missing"] = codecs.get("missing", 0) + 1
-            continue
-        header = inspect(data)
-        codecs[header.codec] = codecs.get(header.codec, 0) + 1
-        sizes = header.sizes()
-        for name, size in (sizes | {"header": len(data) - sum(sizes.values())}).items():
-            streams[name] = streams.get(name, 0) + size
+        head = chunks.head(tile)
+        codecs.update(["missing" if head is None else head[0].codec])
+        if head is not None:
+            streams.update(_streams(*head))
     total = store.size_on_disk(path)
     streams["metadata"] = total - sum(streams.values())
     attrs = {k: store.as_bare(v) for k, v in scene.attrs.items() if k.startswith("compression")}
@@ -101,8 +99,8 @@ def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
     return {
         **attrs,
         "tile": list(chunks.grid.tile),
-        "tiles": codecs,
-        "streams": streams,
+        "tiles": dict(codecs),
+        "streams": dict(streams),
         "bytes": total,
         "bpppc": bpppc(total, scene.shape),
         "ratio": ratio(total, scene.shape, scene.dtype),

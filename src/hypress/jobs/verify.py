@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +38,12 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        plain: dict[str, Any] = {"path": self.path, "ok": self.ok, "tiles": self.tiles, "problems": self.problems}
+        plain: dict[str, Any] = {
+            "path": self.path,
+            "ok": self.ok,
+            "tiles": self.tiles,
+            "problems": self.problems,
+        }
         if self.tally is not None:
             figures = {
                 "psnr_db": self.tally.psnr_db(),
@@ -52,7 +56,10 @@ class Verdict:
 
 
 def verify(
-    path: str | os.PathLike[str], original: str | os.PathLike[str] | None = None, *, workers: int | None = None
+    path: str | os.PathLike[str],
+    original: str | os.PathLike[str] | None = None,
+    *,
+    workers: int | None = None,
 ) -> Verdict:
     """Decode every tile, checking every checksum; with `original`, measure every tile against it too.
 
@@ -66,11 +73,11 @@ def verify(
             header = inspect(data)
         except CodestreamError as error:
             return Verdict(where, 1, [str(error)])
-        read: Callable[[Tile], bytes | None] = lambda _: data
+        chunks: store.Chunks | None = None
         grid, dtype, nodata = Grid(header.shape, header.shape), np.dtype(header.dtype), header.nodata
     elif store.is_store(where):
         chunks, scene = store.Chunks.of(where), store.open_store(where)
-        read, grid, dtype, nodata = chunks.read, chunks.grid, scene.dtype, scenes.nodata(scene)
+        grid, dtype, nodata = chunks.grid, scene.dtype, scenes.nodata(scene)
     else:
         raise SceneError(f"{where} is no store (.zarr, .zarr.zip) and no codestream (.hyp): there is nothing to verify")
     if against is not None and against.shape != grid.shape:
@@ -80,7 +87,8 @@ def verify(
     task = Task("verifying", math.prod(grid.shape), "samples")
 
     def check(tile: Tile) -> tuple[Tile, str | None, Tally | None]:
-        return tile, *_check(read(tile), tile, dtype, against, nodata)
+        coded = data if chunks is None else chunks.read(tile)
+        return tile, *_check(coded, tile, dtype, against, nodata)
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         for tile, problem, tally in pool.map(check, grid):
