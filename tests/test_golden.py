@@ -17,7 +17,7 @@ def installed():
             continue
 
 
-@pytest.mark.parametrize("kind", installed(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(installed()), ids=lambda kind: kind.name)
 def test_every_example_has_its_golden_file(kind):
     for example, path in files(kind):
         assert path.exists(), f"no golden file for {example}: python tests/golden.py {kind.name}"

@@ -18,6 +18,6 @@ def everything():
             yield pytest.param(law, example, case, id=f"{name}({settings})-{case}-{law.__name__}")
 
 
-@pytest.mark.parametrize(("law", "codec", "case"), everything())
+@pytest.mark.parametrize(("law", "codec", "case"), list(everything()))
 def test_law(law, codec, case):
     law(codec, case)

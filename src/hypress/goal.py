@@ -89,7 +89,7 @@ def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
         raise GoalError(f"this is no goal: {error}") from None
 
 
-DEFAULT_EXACT = "jpeg2000"
+DEFAULT_EXACT = "pca_jpeg2000"
 DEFAULT_LOSSY = "pca_jpeg2000"
 
 

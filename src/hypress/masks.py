@@ -93,33 +93,50 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 # --- filling -------------------------------------------------------------------------------------
 
 
-def fill(levels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """Integers `(band, y, x)` with the invalid places interpolated, band by band, from the valid ones.
+NARROW = 5
+"""Holes that no square of this side fits into are bridged from around them; wider ones are made flat."""
 
-    Push-pull: averages of 2×2 valid samples, level by level until nothing is missing, then back down. The fill is
-    piecewise constant at the coarsest scale that reaches it: wavelets and predictors code it in almost no bits.
-    A band without any valid sample repeats the previous band's, which spectral prediction gets for nothing.
+
+def fill(levels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """Integers `(band, y, x)` with the invalid places filled, band by band, from the valid ones.
+
+    Narrow holes (dead pixels, stripes) take the average around them, so that they stand out of nothing; wide ones
+    (beyond a swath's edge) take the band's mean, because a flat area is what wavelets and predictors code in fewest
+    bits (measured: any smooth continuation costs more). A band without any valid sample repeats its neighbour's.
     """
     filled = levels.copy()
-    previous = None
-    for band in range(levels.shape[0]):
-        known = valid[band]
-        if not known.any():
-            if previous is not None:
-                filled[band] = filled[previous]
+    holes = narrow = None
+    whole = [band for band in range(len(levels)) if valid[band].any()]
+    for band in whole:
+        missing = ~valid[band]
+        if not missing.any():
             continue
-        if not known.all():
-            smooth = _push_pull(np.where(known, levels[band], 0).astype(np.float64), known.astype(np.float64))
-            filled[band] = np.where(known, levels[band], np.rint(smooth).astype(levels.dtype))
-        previous = band
-    first = next((b for b in range(levels.shape[0]) if valid[b].any()), None)
-    if first is not None:
-        filled[:first] = filled[first]
+        if holes is None or not np.array_equal(missing, holes):  # most masks repeat from band to band
+            holes, narrow = missing, _narrow(missing)
+        filled[band][missing] = np.rint(levels[band][valid[band]].mean()).astype(levels.dtype)
+        if narrow is not None:
+            known = valid[band].astype(np.float64)
+            smooth = _push_pull(np.where(valid[band], levels[band], 0).astype(np.float64), known)
+            filled[band][narrow] = np.rint(smooth[narrow]).astype(levels.dtype)
+    for band in range(len(levels)):
+        if whole and not valid[band].any():
+            before = [b for b in whole if b < band]
+            filled[band] = filled[before[-1] if before else whole[0]]
     return filled
 
 
+def _narrow(missing: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """The parts of holes `(y, x)` that are less than `NARROW` wide, or None where there are none."""
+    from scipy import ndimage
+
+    square = np.ones((NARROW, NARROW), bool)
+    core = ndimage.binary_erosion(missing, square, border_value=1)
+    narrow = missing & ~ndimage.binary_dilation(core, square)
+    return narrow if narrow.any() else None
+
+
 def _push_pull(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`values` `(y, x)` where weight is 1, interpolated where it is 0."""
+    """`values` `(y, x)` where weight is 1; elsewhere averages of 2×2, 4×4, … neighbours, the smallest that has any."""
     if weight.all():
         return values
     rows, columns = values.shape

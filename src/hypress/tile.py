@@ -286,8 +286,10 @@ class _Attempt:
 
     @property
     def bpppc(self) -> float:
+        """Found without decoding, unless decoding may add a stream of sides."""
         header = self.job.header(self.codec, self.chosen)
-        return bpppc(len(pack(header, self.streams)), self.job.samples.shape)
+        data = pack(header, self.streams) if self.job.nodata is None else self.data
+        return bpppc(len(data), self.job.samples.shape)
 
     @cached_property
     def data(self) -> bytes:
