@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hypress.codec import Codec as Codec
     from hypress.codec import Knob as Knob
     from hypress.codec import Spec as Spec
-    from hypress.codec import find as find
-    from hypress.codec import names as names
+    from hypress.codec import find as find_codec
+    from hypress.codec import names as codec_names
     from hypress.codestream import inspect as inspect
     from hypress.errors import HypressError as HypressError
     from hypress.files import open_scene as open_scene
@@ -50,13 +50,13 @@ _PUBLIC = {
     "Rate": "goal.Rate",
     "Spec": "codec.Spec",
     "SpectralAngle": "goal.SpectralAngle",
-    "names": "codec.names",
+    "codec_names": "codec.names",
     "compare": "jobs.compare.compare",
     "compress": "jobs.compress.compress",
     "decode": "tile.decode",
     "decompress": "jobs.decompress.decompress",
     "encode": "tile.encode",
-    "find": "codec.find",
+    "find_codec": "codec.find",
     "inspect": "codestream.inspect",
     "listen": "progress.listen",
     "metrics": "metrics",
