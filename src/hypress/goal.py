@@ -124,6 +124,11 @@ def refusal(codec: Codec, goal: Goal) -> GoalError:
 A = TypeVar("A")
 
 
+def bits_scale(rate: float) -> float:
+    """A rate in bits, bent so that quality is near linear in it: as its logarithm when small, as itself when large."""
+    return math.log(math.expm1(min(rate, 500.0)))
+
+
 @dataclass(frozen=True)
 class Aim(Generic[A]):
     """What the solver wants of an attempt: `low ≤ measure(attempt) ≤ high`, where a larger knob measures more."""
@@ -132,7 +137,7 @@ class Aim(Generic[A]):
     low: float
     high: float
     slope: float
-    """About how much the measure grows when the knob grows e-fold: the first stride."""
+    """About how much the measure grows with a unit of the knob's scale: the first stride."""
     start: float
     """A first guess of the knob."""
     never_above: bool = False
@@ -146,43 +151,48 @@ class Aim(Generic[A]):
 def turn(knob: Knob, aim: Aim[A], attempt: Callable[[float], A], *, trials: int = 24) -> tuple[A, bool]:
     """The best attempt at `aim` found by turning the knob, and whether it keeps the promise.
 
-    A secant search on the logarithm of the knob, kept inside its bracket by bisection. Returns the first attempt
-    inside the aim; failing that the nearest that keeps the promise; failing that the nearest of all.
+    Secants until the aim is bracketed, then regula falsi with the Illinois rule, and a bisection where that creeps;
+    on the scale of `bits_scale` for a knob in bits, of the logarithm for any other. Returns the first attempt inside
+    the aim; failing that the nearest that keeps the promise; failing that the nearest of all.
     """
-    bottom, top = math.log(knob.low), math.log(knob.high)
+    in_bits = knob.field.endswith("_bpppc")
+    bent = bits_scale if in_bits else math.log
+    straight = (lambda z: math.log1p(math.exp(z)) if z < 500 else z) if in_bits else math.exp
+    bottom, top = bent(knob.low), bent(knob.high)
     middle = (aim.low + aim.high) / 2
-    left: tuple[float, float] | None = None  # (log knob, value) nearest below the aim, and above it
-    right: tuple[float, float] | None = None
-    last: tuple[float, float] | None = None
+    left: tuple[float, float] | None = None  # (scaled knob, distance from the middle), nearest below the aim
+    right: tuple[float, float] | None = None  # and above it
     best: tuple[tuple[bool, float], A] | None = None
-    x = min(top, max(bottom, math.log(aim.start)))
-    was_under, streak = False, 0  # trials in a row on one side of the aim: the secant creeps, so bisect
+    slope, width, streak, was_under = aim.slope, math.inf, 0, False
+    x = min(top, max(bottom, bent(aim.start)))
     for _ in range(trials):
-        tried = attempt(math.exp(x))
+        tried = attempt(straight(x))
         value = aim.measure(tried)
         rank = (not aim.kept(value), abs(value - middle))
         if best is None or rank < best[0]:
             best = (rank, tried)
         if aim.low <= value <= aim.high:
             break
-        under = value < aim.low
-        streak = streak + 1 if under == was_under else 1
-        was_under = under
+        under, distance = value < aim.low, value - middle
+        streak, was_under = (streak + 1 if under == was_under else 1), under
+        previous = left if under else right
         if under:
-            left = (x, value)
+            left = (x, distance)
         else:
-            right = (x, value)
+            right = (x, distance)
         if (left and left[0] >= top) or (right and right[0] <= bottom):
             break
-        if left and right and right[0] - left[0] < 1e-5:
+        if left is None or right is None:
+            if previous is not None and (distance - previous[1]) * (x - previous[0]) > 0:
+                slope = max((distance - previous[1]) / (x - previous[0]), aim.slope / 8)
+            x = min(top, max(bottom, x + max(-3.0, min(3.0, -distance / slope))))
+            continue
+        if streak > 1:  # Illinois: the end that stays counts for half
+            left, right = (left, (right[0], right[1] / 2)) if under else ((left[0], left[1] / 2), right)
+        last, width = width, right[0] - left[0]
+        if width < 1e-5:
             break
-        slope = aim.slope
-        if last is not None and x != last[0] and (value - last[1]) / (x - last[0]) > 0:
-            slope = (value - last[1]) / (x - last[0])
-        last = (x, value)
-        guess = x + max(-3.0, min(3.0, (middle - value) / slope))
-        if left and right and (streak > 1 or not left[0] < guess < right[0]):
-            guess = (left[0] + right[0]) / 2
-        x = min(top, max(bottom, guess))
+        share = -left[1] / (right[1] - left[1]) if math.isfinite(right[1] - left[1]) else 0.5
+        x = left[0] + width * (0.5 if streak > 2 and width > 0.5 * last else share)
     assert best is not None
     return best[1], not best[0][0]

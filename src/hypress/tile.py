@@ -34,6 +34,7 @@ from hypress.goal import (
     Psnr,
     Rate,
     SpectralAngle,
+    bits_scale,
     default_codec,
     refusal,
     turn,
@@ -172,21 +173,19 @@ def _turned(job: _Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> _Atte
 
 
 def aim_of(goal: Psnr | Rate | SpectralAngle, peak: float) -> Aim[_Attempt]:
-    """What the solver is to look for. Angles and rates are compared by their logarithms."""
+    """What the solver is to look for. Quality is in decibels, angles included; a rate is on the knob's own scale."""
     if isinstance(goal, Rate):
-        low, high = math.log(0.99 * goal.bpppc), math.log(goal.bpppc)
-        return Aim(lambda a: math.log(a.bpppc), low, high, slope=1.0, start=goal.bpppc, never_above=True)
+        low, high = bits_scale(0.99 * goal.bpppc), bits_scale(goal.bpppc)
+        return Aim(lambda a: bits_scale(a.bpppc), low, high, slope=1.0, start=goal.bpppc, never_above=True)
     if isinstance(goal, Psnr):
         top = goal.peak or peak
         return Aim(lambda a: a.tally.psnr_db(top), goal.db, goal.db + 0.1, slope=6.0, start=0.5)
-    goal_db = -20 * math.log10(goal.deg)
-    return Aim(
-        lambda a: -20 * math.log10(a.tally.sam_deg) if a.tally.sam_deg > 0 else math.inf,
-        goal_db,
-        goal_db - 20 * math.log10(0.97),
-        slope=6.0,
-        start=0.5,
-    )
+
+    def decibels(deg: float) -> float:
+        return -20 * math.log10(deg) if deg > 0 else math.inf
+
+    low, high = decibels(goal.deg), decibels(0.97 * goal.deg)
+    return Aim(lambda a: decibels(a.tally.sam_deg), low, high, slope=6.0, start=0.5)
 
 
 # --- one job, one attempt ------------------------------------------------------------------------
