@@ -240,3 +240,14 @@ def test_any_bytes_are_some_residuals():
     for n in [0, 5, 32767]:
         found = decode_residuals(rng.randbytes(300), (5, 9, 9), n)
         assert np.abs(found).max() <= 1 << 18
+
+
+def test_integers_that_defy_every_expectation():
+    """Lone giants among zeros cost more than their own bits; the buffer must grow to hold them."""
+    values = np.zeros((6, 50), np.int64)
+    values[::2, ::7] = 2**38 - 1
+    values[1::2, ::5] = 1 - 2**38
+    assert np.array_equal(decode_array(encode_array(values), values.shape), values)
+    residuals = (values[:, None] >> 21).astype(np.int32)
+    data, _ = encode_residuals(residuals, 0)
+    assert np.array_equal(decode_residuals(data, residuals.shape, 0), residuals)

@@ -60,9 +60,7 @@ class SsimTally:
         """
         a, b, ok = checked(original, decoded, valid)
         if not 0 <= peak < math.inf:
-            raise ConfigurationError(
-                f"peak is {peak}; it must be a finite number of sample units, not negative"
-            )
+            raise ConfigurationError(f"peak is {peak}; it must be a finite number of sample units, not negative")
         if window < 1 or window % 2 == 0:
             raise ConfigurationError(f"window is {window}; it must be odd and positive")
         weights = np.exp(-0.5 * (np.arange(window) - window // 2) ** 2 / SIGMA**2)
@@ -74,9 +72,7 @@ class SsimTally:
             rows, columns = slice(top, top + TILE + window - 1), slice(left, left + TILE + window - 1)
             for band in range(bands):
                 part = (band, rows, columns)
-                tile_sum, tile_count = _tile(
-                    a[part], b[part], None if ok is None else ok[part], peak, weights
-                )
+                tile_sum, tile_count = _tile(a[part], b[part], None if ok is None else ok[part], peak, weights)
                 total[band] += tile_sum
                 count[band] += tile_count
         return cls(total, count)
@@ -122,9 +118,7 @@ def ssim(
     return SsimTally.of(a, b, peak=peak, valid=ok, window=window_for(*a.shape[1:])).ssim
 
 
-def _tile(
-    a: NDArray[Any], b: NDArray[Any], valid: Mask | None, peak: float, weights: F64
-) -> tuple[float, int]:
+def _tile(a: NDArray[Any], b: NDArray[Any], valid: Mask | None, peak: float, weights: F64) -> tuple[float, int]:
     """Sum of SSIM over the windows within one small image, and their number."""
     with np.errstate(over="ignore", invalid="ignore"):
         x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
