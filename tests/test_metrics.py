@@ -55,9 +55,7 @@ def test_errors_are_their_formulas(dtype):
     assert metrics.max_error(a, b) == np.abs(e).max()
     assert metrics.snr(a, b) == pytest.approx(10 * np.log10(np.sum(x**2) / np.sum(e**2)), rel=1e-13)
     assert metrics.psnr(a, b) == pytest.approx(peak_signal_noise_ratio(x, y, data_range=peak), rel=1e-13)
-    assert metrics.psnr(a, b, peak=255) == pytest.approx(
-        peak_signal_noise_ratio(x, y, data_range=255), rel=1e-13
-    )
+    assert metrics.psnr(a, b, peak=255) == pytest.approx(peak_signal_noise_ratio(x, y, data_range=255), rel=1e-13)
     per_band = [peak_signal_noise_ratio(p, q, data_range=peak) for p, q in zip(x, y, strict=True)]
     np.testing.assert_allclose(metrics.psnr_per_band(a, b), per_band, rtol=1e-13)
     t = Tally.of(a, b)
@@ -79,10 +77,7 @@ def test_integer_extremes_do_not_wrap(dtype):
 @given(st.data())
 @settings(deadline=None)
 def test_integer_errors_are_exact_across_types(data):
-    x, y = (
-        data.draw(hnp.arrays(data.draw(st.sampled_from(INTEGERS)), (2, 1, 3), elements=None))
-        for _ in range(2)
-    )
+    x, y = (data.draw(hnp.arrays(data.draw(st.sampled_from(INTEGERS)), (2, 1, 3), elements=None)) for _ in range(2))
     exact = max(abs(int(p) - int(q)) for p, q in zip(x.flat, y.flat, strict=True))
     assert metrics.max_error(x, y) == float(exact)
 
@@ -231,9 +226,9 @@ def test_masked_samples_enter_nothing(dtype):
     ok = np.ones(a.shape, bool)
     ok[:, :5, :5] = False
     rubbish_a[~ok] = 60000
-    assert metrics.ssim(
-        np.where(ok, a, rubbish_a), np.where(ok, b, rubbish_b), valid=ok, peak=99
-    ) == metrics.ssim(a, b, valid=ok, peak=99)
+    assert metrics.ssim(np.where(ok, a, rubbish_a), np.where(ok, b, rubbish_b), valid=ok, peak=99) == metrics.ssim(
+        a, b, valid=ok, peak=99
+    )
 
 
 def test_a_mask_is_not_written_to():

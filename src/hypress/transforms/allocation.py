@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from hypress.transforms.pca import Basis, moments, principal_axes, project, quantised_basis
 from hypress.transforms.rotation import block_covariances, block_variances, cheapest_rotation
 
+CANDIDATES = 24
+"""Components that are looked at, at least."""
 ROTATED = 48
 """Components, at most, that are rotated, for the time goes with the cube. Later ones stay as they are."""
 LEAST_LEVEL = 2.0**-8
@@ -128,6 +130,8 @@ def plan(
     else:
         floor = least * level
     count = int(np.clip(np.sum(variances > floor), 0, min(len(means), pixels)))
+    if level is None:  # where a scene is smooth or flat, wavelets reach far below what variances alone say
+        count = max(count, min(CANDIDATES, int(np.sum(variances > LEAST_LEVEL))))
     axes, energies = axes[:, :count], variances[:count]
     components = project(samples, means, axes.T)
 
