@@ -52,7 +52,7 @@ def test_fill_changes_nothing_valid_and_stays_in_range():
 @pytest.mark.parametrize("codec", ["jpeg2000", "pca_jpeg2000"])
 @pytest.mark.parametrize("goal", [hypress.Lossless(), hypress.Psnr(db=45, peak=4000)], ids=str)
 def test_masked_samples_cost_next_to_nothing(codec, goal):
-    """An edge costs by its length; the area behind it is nearly free: below 0.03 bits a masked sample."""
+    """An edge costs by its length; the area behind it is nearly free: below 0.05 bits a masked sample."""
     inner = realistic()
     bands, rows, columns = inner.shape
     sizes, samples = [], []
@@ -61,7 +61,7 @@ def test_masked_samples_cost_next_to_nothing(codec, goal):
         framed[:, :rows, :columns] = inner
         sizes.append(8 * len(hypress.encode(framed, codec, goal, nodata=-9999)))
         samples.append(framed.size)
-    assert sizes[1] - sizes[0] < 0.03 * (samples[1] - samples[0])
+    assert sizes[1] - sizes[0] < 0.05 * (samples[1] - samples[0])
 
 
 @pytest.mark.parametrize("codec", ["jpeg2000", "pca_jpeg2000"])
