@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hypress import levels
+from hypress.errors import SceneError
 from hypress.levels import Fractions, Halves, Integers, Uniform, integer_type
 
 INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
@@ -48,7 +49,7 @@ def test_within_keeps_integers_within_the_limit(values, limit):
 
 
 @settings(deadline=None, max_examples=60)
-@given(values=finite(np.dtype("f4")), limit=st.floats(1e-3, 1e3))
+@given(values=st.sampled_from([np.dtype("f4"), np.dtype("f8")]).flatmap(finite), limit=st.floats(1e-3, 1e3))
 def test_within_keeps_floats_within_the_limit_and_their_own_precision(values, limit):
     chosen = levels.within(values, None, limit, 16)
     if chosen is not None:
@@ -61,7 +62,7 @@ def test_within_keeps_floats_within_the_limit_and_their_own_precision(values, li
 def test_fine_is_fine(values):
     try:
         chosen = levels.fine(values, None, 16)
-    except OverflowError:
+    except SceneError:
         assert values.dtype == np.float64
         return
     assert not isinstance(chosen, Halves)
@@ -77,6 +78,12 @@ def test_floats_that_hold_fractions_are_found_out(divisor):
     values = (k / divisor).astype(np.float32)
     chosen = levels.exact(values, None, 16)
     assert chosen == Fractions(low=int(k.min()), high=int(k.max()), divisor=divisor)
+
+
+def test_floats_at_the_ends_of_their_range():
+    values = np.array([[[-1.7e308, 0.0, 1.7e308]]])
+    assert (back(levels.exact(values, None, 16), values) == values).all()
+    assert levels.within(values, None, 1.0, 16) is None
 
 
 def test_a_negative_zero_is_kept():

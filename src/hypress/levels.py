@@ -22,7 +22,7 @@ import numpy as np
 from msgspec import Meta
 
 from hypress.codec import Spec
-from hypress.errors import CodestreamError
+from hypress.errors import CodestreamError, SceneError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,15 +168,18 @@ def within(values: NDArray[Any], valid: NDArray[np.bool_] | None, max_error: flo
     if values.dtype.kind == "f":
         # Half a percent of a step in hand pays for the rounding of the sample type itself.
         low, step = float(chosen.min()), 2.0 * max_error * (1 - 2**-8)
-        count = math.ceil((float(chosen.max()) - low) / step) if step > 0 else math.inf
-        return Uniform(low=0, high=int(count), offset=low, step=step) if count < 2**max_bits else None
+        count = (float(chosen.max()) - low) / step if step > 0 else math.inf
+        return Uniform(low=0, high=math.ceil(count), offset=low, step=step) if count < 2**max_bits - 1 else None
     low_int, step_int = int(chosen.min()), 2 * int(max_error) + 1
     count = (int(chosen.max()) - low_int + step_int // 2) // step_int
     return Integers(low=0, high=count, offset=low_int, step=step_int) if count < 2**max_bits else None
 
 
 def fine(values: NDArray[Any], valid: NDArray[np.bool_] | None, max_bits: int) -> Levels:
-    """The map for a lossy codec: exact where that fits into `max_bits`, else uniform with a power-of-two step."""
+    """The map for a lossy codec: exact where that fits into `max_bits`, else uniform with a power-of-two step.
+
+    Raises SceneError where floats are so far apart that their difference overflows.
+    """
     levels = exact(values, valid, max_bits)
     if not isinstance(levels, Halves):
         return levels
@@ -184,8 +187,8 @@ def fine(values: NDArray[Any], valid: NDArray[np.bool_] | None, max_bits: int) -
     if values.dtype.kind == "f":
         low, high = float(chosen.min()), float(chosen.max())
         span = high - low
-        if not math.isfinite(span):
-            raise OverflowError("the samples span more than a float64 can say")
+        if not math.isfinite(4 * span):
+            raise SceneError(f"samples from {low:g} to {high:g} are too far apart for a lossy goal; lossless works")
         step = 2.0 ** math.ceil(math.log2(span / (2**max_bits - 2))) if span > 0 else 1.0
         return Uniform(low=0, high=math.ceil(span / step), offset=low, step=step)
     offset, span_int = int(chosen.min()), int(chosen.max()) - int(chosen.min())
@@ -209,16 +212,17 @@ def integer_type(low: int, high: int) -> tuple[np.dtype[Any], int]:
 
 def _fractions(chosen: NDArray[Any], max_bits: int) -> Fractions | None:
     """`k / divisor` with the least divisor that gives every value back bit for bit, or None."""
-    few = chosen[:: max(1, chosen.size // 4096)]
+    few = chosen.reshape(-1)[:: max(1, chosen.size // 4096)]
     gaps = np.diff(np.unique(few.astype(np.float64)))
-    single = float(gaps[gaps < 1.5 * gaps.min()].mean()) if gaps.size else 1.0  # the mean evens out the rounding
-    guess = round(1 / single) if single > 1e-9 else 0
-    for divisor in sorted({*_DIVISORS, guess} - {0}):
-        if not _is_fraction(few, divisor):
+    guess = 1
+    if gaps.size and 1e-9 < gaps.min() < 1:
+        guess = round(1 / gaps[gaps < 1.5 * gaps.min()].mean())  # the mean evens out the rounding
+    for divisor in sorted({*_DIVISORS, guess}):
+        if not (_is_fraction(few, divisor) and _is_fraction(chosen, divisor)):
             continue
         low = round(float(chosen.min()) * divisor)
         high = round(float(chosen.max()) * divisor)
-        if integer_type(low, high)[1] <= max_bits and _is_fraction(chosen, divisor):
+        if integer_type(low, high)[1] <= max_bits:
             return Fractions(low=low, high=high, divisor=divisor)
     return None
 
