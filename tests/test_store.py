@@ -19,6 +19,8 @@ from hypress.store import Chunks
 from hypress.testing import gallery
 from hypress.zarr_codec import HypressCodec
 
+pytestmark = pytest.mark.filterwarnings("ignore:scene.hyp. a .hyp holds samples only")
+
 KINDS = ["scene.zarr", "scene.zarr.zip"]
 GOALS = [hypress.Psnr(db=48), hypress.Rate(bpppc=3), hypress.SpectralAngle(deg=0.4), hypress.MaxError(dn=4)]
 
@@ -268,7 +270,7 @@ def test_killed_leaves_nothing_whole_and_resume_goes_on(tmp_path, kind):
 
 
 def test_a_failure_leaves_nothing(tmp_path, scene, monkeypatch):
-    import hypress.jobs.compress as job
+    from hypress.jobs import compress as job
 
     real, calls = job.encode_tile, []
 

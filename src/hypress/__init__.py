@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from hypress.version import __version__
 
 if TYPE_CHECKING:
     from hypress import metrics as metrics
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hypress.jobs.decompress import decompress as decompress
     from hypress.jobs.verify import verify as verify
     from hypress.progress import listen as listen
-    from hypress.tile import decode as decode
+    from hypress.restore import decode as decode
     from hypress.tile import encode as encode
 
 _PUBLIC = {
@@ -53,7 +53,7 @@ _PUBLIC = {
     "codec_names": "codec.names",
     "compare": "jobs.compare.compare",
     "compress": "jobs.compress.compress",
-    "decode": "tile.decode",
+    "decode": "restore.decode",
     "decompress": "jobs.decompress.decompress",
     "encode": "tile.encode",
     "find_codec": "codec.find",

@@ -16,7 +16,7 @@ from hypress import scene as scenes
 from hypress import store
 from hypress.codestream import Header, inspect
 from hypress.errors import InputNotFoundError, ReadError
-from hypress.tile import decode
+from hypress.restore import decode
 
 BARE_ENDING = ".hyp"
 

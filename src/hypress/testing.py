@@ -26,7 +26,8 @@ from hypress.codestream import inspect, pack, unpack
 from hypress.errors import CodestreamError, GoalError, HypressError
 from hypress.goal import Lossless, MaxError, Psnr, Rate, SpectralAngle, keeps
 from hypress.metrics import Tally
-from hypress.tile import decode, encode
+from hypress.restore import decode
+from hypress.tile import encode
 
 
 @dataclass(frozen=True, eq=False)

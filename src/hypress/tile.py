@@ -1,4 +1,4 @@
-"""One array through one codec: samples and a goal to a codestream, and back.
+"""One array through one codec: samples and a goal to a codestream.
 
     samples ─► labels ─────────────────────────────────────────► "mask" ─┐
        │         │ valid                                                  │
@@ -14,18 +14,19 @@ not hold is an error, not a file.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from hypress import levels, masks
-from hypress.codec import Codec, find
+from hypress.codec import Codec
 from hypress.codec import make as make_codec
-from hypress.codestream import Header, inspect, pack, samples_checksum, unpack
-from hypress.errors import CodestreamError, ConfigurationError, GoalError, SceneError, VersionError
+from hypress.codestream import Header, pack, samples_checksum
+from hypress.errors import ConfigurationError, GoalError, SceneError
 from hypress.goal import (
     Aim,
     Goal,
@@ -41,12 +42,11 @@ from hypress.goal import (
 )
 from hypress.levels import Levels
 from hypress.metrics import Tally, bpppc
+from hypress.restore import MASK, SIDES, Restored
 from hypress.scene import as_samples
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-MASK, SIDES = "mask", "sides"
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,6 @@ def encode(
     if not encoded.tally.count.any():
         raise SceneError("the scene has no valid sample: all are nodata or NaN")
     return encoded.data
-
-
-def decode(data: bytes | memoryview, *, max_bytes: int | None = None) -> NDArray[Any]:
-    """Samples `(band, y, x)` of a codestream, in the sensor's own type.
-
-    Raises CodestreamError where a byte was altered or cut, VersionError for a newer format, LimitError where the
-    samples would take more than `max_bytes` (default 4 GiB), UnknownCodecError and MissingExtraError.
-    """
-    header, streams = unpack(data, max_bytes=max_bytes)
-    return _Restored.of(header, streams).samples
 
 
 def resolve(codec: Codec | str | None, goal: Goal | None) -> tuple[Codec, Goal | None]:
@@ -271,12 +261,12 @@ class _Attempt:
     def _restored(self) -> tuple[dict[str, bytes], NDArray[Any]]:
         """Streams, with the sides of collisions with nodata where they must be told, and decoded samples."""
         job, streams = self.job, self.streams
-        restored = _Restored.of(job.header(self.codec, self.chosen), streams, job.labels)
+        restored = Restored.of(job.header(self.codec, self.chosen), streams, job.labels)
         if restored.collisions is not None and job.nodata is not None:
             above = job.samples[restored.collisions] > job.nodata
             if not above.all():
                 streams = streams | {SIDES: np.packbits(above).tobytes()}
-                restored = _Restored.of(job.header(self.codec, self.chosen), streams, job.labels)
+                restored = Restored.of(job.header(self.codec, self.chosen), streams, job.labels)
         return streams, restored.samples
 
     @cached_property
@@ -307,8 +297,6 @@ class _Attempt:
 
 
 def _with_checksum(header: Header, samples: NDArray[Any]) -> Header:
-    import msgspec
-
     return msgspec.structs.replace(header, checksum=samples_checksum(samples))
 
 
@@ -322,94 +310,3 @@ def _as_stored(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
     if not math.isfinite(nodata) or nodata != int(nodata) or not limits.min <= int(nodata) <= limits.max:
         return None
     return int(nodata)
-
-
-# --- decoding ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Restored:
-    """Decoded samples, and where a valid sample had come out as nodata and was moved beside it."""
-
-    samples: NDArray[Any]
-    collisions: NDArray[np.bool_] | None
-
-    @classmethod
-    def of(cls, header: Header, streams: Mapping[str, bytes], labels: NDArray[np.uint8] | None = None) -> _Restored:
-        dtype = np.dtype(header.dtype)
-        if labels is None and MASK in streams:
-            labels = masks.decode(streams[MASK], header.shape)
-        if header.levels is None:
-            samples = np.zeros(header.shape, dtype)
-            if labels is None or (labels == masks.VALID).any():
-                raise CodestreamError("the codestream says that no sample is valid, but its mask does not")
-        else:
-            samples = _decoded(header, streams)
-        collisions = None
-        if header.nodata is not None:
-            collisions = _step_aside(samples, labels, header.nodata, streams.get(SIDES))
-        if labels is not None:
-            masks.put_back(samples, labels, header.nodata)
-        if header.checksum is not None and header.checksum != samples_checksum(samples):
-            raise CodestreamError(
-                f"codec {header.codec} decoded other samples than were encoded: the file is sound, the codec is not"
-            )
-        return cls(samples, collisions)
-
-
-def _decoded(header: Header, streams: Mapping[str, bytes]) -> NDArray[Any]:
-    assert header.levels is not None
-    dtype = np.dtype(header.dtype)
-    kind = find(header.codec)
-    if header.bitstream > kind.bitstream:
-        raise VersionError(
-            f"codec {header.codec} bitstream {header.bitstream} is newer than this hypress reads"
-            f" (up to {kind.bitstream}): upgrade"
-        )
-    try:
-        codec = kind.configured(header.configuration)
-    except ConfigurationError as error:
-        raise CodestreamError(f"the codestream's configuration does not fit: {error}") from None
-    if isinstance(header.levels, levels.Integers) != (dtype.kind in "iu") and not isinstance(
-        header.levels, levels.Halves
-    ):
-        raise CodestreamError(f"the codestream maps its levels to a type that {dtype} is not")
-    spec = header.levels.spec(header.shape, dtype)
-    if spec.bits > kind.max_bits:
-        raise CodestreamError(f"the codestream has levels of {spec.bits} bits; {header.codec} has {kind.max_bits}")
-    own = {name: data for name, data in streams.items() if name not in (MASK, SIDES)}
-    integers = codec.decode(own, spec)
-    if integers.shape != spec.shape or integers.dtype != np.dtype(spec.dtype):
-        raise CodestreamError(
-            f"codec {header.codec} decoded {integers.dtype} {integers.shape} instead of {spec.dtype} {spec.shape}"
-        )
-    clipped = np.clip(integers, header.levels.low, header.levels.high)
-    samples = header.levels.inverse(clipped, dtype)
-    return samples if samples.flags.writeable else samples.copy()
-
-
-def _step_aside(
-    samples: NDArray[Any], labels: NDArray[np.uint8] | None, nodata: float, sides: bytes | None
-) -> NDArray[np.bool_] | None:
-    """Move valid samples that came out as nodata beside it, in place: up, unless `sides` says down."""
-    collisions = samples == nodata
-    if labels is not None:
-        collisions &= labels == masks.VALID
-    count = int(np.count_nonzero(collisions))
-    if count == 0:
-        return None
-    above = np.ones(count, bool)
-    if sides is not None:
-        told = np.unpackbits(np.frombuffer(sides, np.uint8))[:count].astype(bool)
-        above[: told.size] = told
-    if samples.dtype.kind == "f":
-        neighbours = [np.nextafter(samples.dtype.type(nodata), samples.dtype.type(s)) for s in (-np.inf, np.inf)]
-    else:
-        limits = np.iinfo(samples.dtype)
-        down, up = max(limits.min, int(nodata) - 1), min(limits.max, int(nodata) + 1)
-        neighbours = [down if down != nodata else up, up if up != nodata else down]
-    samples[collisions] = np.where(above, neighbours[1], neighbours[0]).astype(samples.dtype)
-    return collisions
-
-
-__all__ = ["Encoded", "decode", "encode", "encode_tile", "inspect", "resolve"]

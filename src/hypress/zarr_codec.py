@@ -23,7 +23,8 @@ from zarr.core.buffer import Buffer, NDBuffer
 from hypress.codec import make
 from hypress.errors import CodestreamError, SceneError
 from hypress.goal import Goal, goal_from_dict, goal_to_dict
-from hypress.tile import decode, encode_tile
+from hypress.restore import decode
+from hypress.tile import encode_tile
 
 
 @dataclass(frozen=True)

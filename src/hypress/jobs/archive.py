@@ -13,7 +13,8 @@ from hypress.codec import Codec
 from hypress.errors import ConfigurationError, HypressError, InputNotFoundError
 from hypress.files import BARE_ENDING
 from hypress.goal import Goal
-from hypress.jobs.compress import Report, compress
+from hypress.jobs.compress import compress
+from hypress.jobs.report import Report
 from hypress.progress import Task
 from hypress.store import DIRECTORY_ENDING, ZIP_ENDING, is_store
 

@@ -8,13 +8,10 @@ memory is bounded by the tiles in work, not by the scene.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,58 +20,30 @@ import msgspec
 import numpy as np
 import xarray as xr
 
-import hypress
 from hypress import scene as scenes
 from hypress import store
 from hypress.codec import Codec
-from hypress.codestream import Header, inspect
+from hypress.codestream import inspect
 from hypress.errors import (
     CodestreamError,
     ConfigurationError,
     GoalError,
     OutputExistsError,
     SceneError,
+    ScenePropertyWarning,
     WriteError,
 )
 from hypress.files import BARE_ENDING, open_scene
 from hypress.goal import Goal, Psnr, Rate, goal_to_dict
+from hypress.jobs.report import Report, provenance, report, stream_sizes
 from hypress.jobs.survey import peak
-from hypress.metrics import Tally, bpppc, ratio
+from hypress.jobs.workers import bounded, executor
+from hypress.metrics import Tally, bpppc
 from hypress.progress import Task
-from hypress.tile import Encoded, decode, encode_tile, resolve
+from hypress.restore import decode
+from hypress.tile import Encoded, encode_tile, resolve
 from hypress.tiles import Grid, Tile
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was achieved. Every figure is measured: bytes on disk, and the decoded samples against the original."""
-
-    output: str
-    codec: str
-    configuration: dict[str, Any]
-    goal: dict[str, Any] | None
-    shape: tuple[int, int, int]
-    dtype: str
-    tiles: int
-    bytes: int
-    """All bytes of the output, metadata included."""
-    streams: dict[str, int]
-    """Where they went: the codec's streams, `mask`, `header` (of codestreams), `metadata` (of the store)."""
-    bpppc: float
-    """8 · bytes / samples as stored by the sensor."""
-    ratio: float
-    psnr_db: float
-    psnr_peak: float
-    max_error: float
-    mean_error: float
-    snr_db: float
-    sam_deg: float
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values; an infinite figure (a perfect one) becomes None."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
+from hypress.version import __version__
 
 
 def compress(
@@ -108,7 +77,7 @@ def compress(
     grid = Grid.of(scene.shape, tile)  # type: ignore[arg-type]
     writer = store.Writer(path)
     job = {
-        "hypress": hypress.__version__,
+        "hypress": __version__,
         "source": str(source) if isinstance(source, str | os.PathLike) else "array",
         "shape": list(scene.shape),
         "dtype": scene.dtype.str,
@@ -121,9 +90,11 @@ def compress(
     try:
         aim = _for_tiles(goal, scene, grid, path)
         totals = _Totals(len(scene))
-        with _executor(workers, scheduler) as (executor, at_once):
+        nodata = scenes.nodata(scene)
+        pieces = ((scene.variable[t.window], len(scene), t, writer, chosen, aim, nodata) for t in grid)
+        with executor(workers, scheduler) as (pool, at_once):
             task = Task("compressing", scene.size, "samples")
-            for done in _bounded(executor, at_once, scene, grid, writer, chosen, aim):
+            for done in bounded(pool, at_once, _work, pieces):
                 totals.add(done)
                 task.advance(done.samples, f"{totals.bpppc:.3f} bpppc")
         if not totals.tally.count.any():
@@ -136,26 +107,7 @@ def compress(
         writer.abandon()
         raise
     streams = totals.streams | {"metadata": size - totals.bytes}
-    return _report(path, chosen, goal, scene, len(grid), size, streams, totals.tally, started)
-
-
-def provenance(codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
-    """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured."""
-    figures = {
-        "compression_max_error": tally.max_error,
-        "compression_psnr_db": tally.psnr_db(),
-        "compression_psnr_peak": tally.peak,
-        "compression_mean_spectral_angle_deg": tally.sam_deg,
-        "compression_bits_per_sample": rate,
-    }
-    return {
-        "compression": "lossless" if tally.max_error == 0 else "lossy",
-        "compression_codec": codec.name,
-        "compression_configuration": json.dumps(codec.configuration()),
-        "compression_goal": "as configured" if goal is None else str(goal),
-        "compression_software": f"hypress {hypress.__version__}",
-        **{k: float(v) for k, v in figures.items() if math.isfinite(v)},
-    }
+    return report(path, chosen, goal, scene, len(grid), size, streams, totals.tally, started)
 
 
 # --- one bare codestream ---------------------------------------------------------------------------
@@ -168,6 +120,9 @@ def _compress_bare(
         raise OutputExistsError(f"{path} exists; choose another name or allow overwriting (--overwrite)")
     if not path.parent.is_dir():
         raise WriteError(f"{path} cannot be written: {path.parent} is no directory")
+    if lost := [name for name in (*scenes.BAND_COORDINATES, "spatial_ref") if name in scene.coords]:
+        message = f"{path.name}: a {BARE_ENDING} holds samples only: {', '.join(lost)} are not kept; a store keeps them"
+        warnings.warn(message, ScenePropertyWarning, stacklevel=3)
     task = Task("compressing", scene.size, "samples")
     encoded = encode_tile(scene.to_numpy(), codec, goal, nodata=scenes.nodata(scene))
     if not encoded.tally.count.any():
@@ -178,8 +133,8 @@ def _compress_bare(
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     task.advance(scene.size)
     size = len(encoded.data)
-    streams = _stream_sizes(inspect(encoded.data), size)
-    return _report(str(path), codec, goal, scene, 1, size, streams, encoded.tally, started)
+    streams = stream_sizes(inspect(encoded.data), size)
+    return report(str(path), codec, goal, scene, 1, size, streams, encoded.tally, started)
 
 
 # --- tiles -----------------------------------------------------------------------------------------
@@ -227,7 +182,7 @@ def _work(
         writer.put(f"{store.ARRAY}/{tile.key}", encoded.data)
     size = len(encoded.data)
     tally = encoded.tally if len(samples) == bands else encoded.tally.placed(tile.window[0].start, bands)
-    return _Done(samples.size, size, _stream_sizes(inspect(encoded.data), size), tally)
+    return _Done(samples.size, size, stream_sizes(inspect(encoded.data), size), tally)
 
 
 def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodata: Any) -> Encoded | None:
@@ -243,62 +198,6 @@ def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodat
         return None
     valid = None if nodata is None else samples != nodata
     return Encoded(data, Tally.of(samples, decoded, valid))
-
-
-def _bounded(
-    executor: Executor,
-    at_once: int,
-    scene: xr.DataArray,
-    grid: Grid,
-    writer: store.Writer,
-    codec: Codec,
-    goal: Goal | None,
-) -> Iterator[_Done]:
-    """Results as they come, with no more than `at_once` tiles under way."""
-    nodata = scenes.nodata(scene)
-    running: set[Future[_Done]] = set()
-    tiles = iter(grid)
-    try:
-        while True:
-            while len(running) < at_once and (tile := next(tiles, None)) is not None:
-                piece = scene.variable[tile.window]
-                running.add(executor.submit(_work, piece, len(scene), tile, writer, codec, goal, nodata))
-            if not running:
-                return
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-    finally:
-        for future in running:
-            future.cancel()
-
-
-@contextmanager
-def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
-    """Threads of this process, or the Dask cluster at `scheduler`; and how many tiles to have under way."""
-    if scheduler is None:
-        count = (
-            workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers or os.cpu_count() or 1
-        )
-        with ThreadPoolExecutor(count or 1) as pool:
-            yield pool, count or 1
-        return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        from hypress.errors import MissingExtraError
-
-        raise MissingExtraError("a Dask cluster needs: pip install 'hypress[cluster]'") from error
-    try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"no Dask scheduler answers at {scheduler}: {error}") from error
-    with client:
-        threads = sum(client.nthreads().values())
-        if threads == 0:
-            raise ConfigurationError(f"the Dask cluster at {scheduler} has no workers")
-        with client.get_executor(pure=False) as pool:
-            yield pool, 2 * threads
 
 
 # --- goals of a scene as goals of its tiles ---------------------------------------------------------
@@ -319,8 +218,6 @@ def _for_tiles(goal: Goal | None, scene: xr.DataArray, grid: Grid, path: str) ->
 
 def _overhead(scene: xr.DataArray, grid: Grid, path: str) -> int:
     """Bytes of the store besides its codestreams, from above."""
-    import zlib
-
     blank = {f"compression_{n}": "0" * 24 for n in range(10)} | {"compression_configuration": "0" * 120}
     entries = store.metadata(scene, grid, blank)
     if not path.endswith(store.ZIP_ENDING):
@@ -342,41 +239,3 @@ def _as_scene(source: Any, variable: str | None) -> xr.DataArray:
         scene = scenes.make(scenes.as_samples(source))
     scenes.check(scene)
     return scene
-
-
-def _stream_sizes(header: Header, size: int) -> dict[str, int]:
-    sizes = header.sizes()
-    return sizes | {"header": size - sum(sizes.values())}
-
-
-def _report(
-    path: str,
-    codec: Codec,
-    goal: Goal | None,
-    scene: xr.DataArray,
-    tiles: int,
-    size: int,
-    streams: Mapping[str, int],
-    tally: Tally,
-    started: float,
-) -> Report:
-    return Report(
-        output=path,
-        codec=codec.name,
-        configuration=codec.configuration(),
-        goal=None if goal is None else goal_to_dict(goal),
-        shape=scene.shape,  # type: ignore[arg-type]
-        dtype=scene.dtype.name,
-        tiles=tiles,
-        bytes=size,
-        streams=dict(streams),
-        bpppc=bpppc(size, scene.shape),
-        ratio=ratio(size, scene.shape, scene.dtype),
-        psnr_db=tally.psnr_db(),
-        psnr_peak=tally.peak,
-        max_error=tally.max_error,
-        mean_error=tally.mean_error,
-        snr_db=tally.snr_db,
-        sam_deg=tally.sam_deg,
-        seconds=round(time.monotonic() - started, 3),
-    )

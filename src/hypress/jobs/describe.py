@@ -14,8 +14,9 @@ import xarray as xr
 
 from hypress import scene as scenes
 from hypress import store
-from hypress.codestream import Header, measure
+from hypress.codestream import measure
 from hypress.files import BARE_ENDING, open_scene, read_bare
+from hypress.jobs.report import stream_sizes
 from hypress.metrics import bpppc, ratio
 
 
@@ -71,16 +72,11 @@ def _codestream(path: str) -> dict[str, Any]:
         "bitstream": header.bitstream,
         "configuration": header.configuration,
         "levels": None if header.levels is None else msgspec.to_builtins(header.levels),
-        "streams": _streams(header, size),
+        "streams": stream_sizes(header, size),
         "bytes": size,
         "bpppc": bpppc(size, header.shape),
         "ratio": ratio(size, header.shape, np.dtype(header.dtype)),
     }
-
-
-def _streams(header: Header, size: int) -> dict[str, int]:
-    sizes = header.sizes()
-    return sizes | {"header": size - sum(sizes.values())}
 
 
 def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
@@ -90,7 +86,7 @@ def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
         head = chunks.head(tile)
         codecs.update(["missing" if head is None else head[0].codec])
         if head is not None:
-            streams.update(_streams(*head))
+            streams.update(stream_sizes(*head))
     total = store.size_on_disk(path)
     streams["metadata"] = total - sum(streams.values())
     attrs = {k: store.as_bare(v) for k, v in scene.attrs.items() if k.startswith("compression")}

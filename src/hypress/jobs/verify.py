@@ -18,7 +18,7 @@ from hypress.errors import CodestreamError, ReadError, SceneError, UnknownCodecE
 from hypress.files import BARE_ENDING, open_scene, read_bare
 from hypress.metrics import Tally
 from hypress.progress import Task
-from hypress.tile import decode
+from hypress.restore import decode
 from hypress.tiles import Grid, Tile
 
 

@@ -1,0 +1,114 @@
+"""What a compression achieved: for people, for machines, and for the attributes of the store."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from hypress.codec import Codec
+from hypress.codestream import Header
+from hypress.goal import Goal, Psnr, goal_to_dict
+from hypress.metrics import Tally, bpppc, ratio
+from hypress.version import __version__
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was achieved. Every figure is measured: bytes on disk, and the decoded samples against the original."""
+
+    output: str
+    codec: str
+    configuration: dict[str, Any]
+    goal: dict[str, Any] | None
+    shape: tuple[int, int, int]
+    dtype: str
+    tiles: int
+    bytes: int
+    """All bytes of the output, metadata included."""
+    streams: dict[str, int]
+    """Where they went: the codec's streams, `mask`, `header` (of codestreams), `metadata` (of the store)."""
+    bpppc: float
+    """8 · bytes / samples as stored by the sensor."""
+    ratio: float
+    psnr_db: float
+    psnr_peak: float
+    max_error: float
+    mean_error: float
+    snr_db: float
+    sam_deg: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; an infinite figure (a perfect one) becomes None."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
+
+
+def report(
+    path: str,
+    codec: Codec,
+    goal: Goal | None,
+    scene: xr.DataArray,
+    tiles: int,
+    size: int,
+    streams: Mapping[str, int],
+    tally: Tally,
+    started: float,
+) -> Report:
+    """The report of a job that began at `started`, by `time.monotonic`."""
+    return Report(
+        output=path,
+        codec=codec.name,
+        configuration=codec.configuration(),
+        goal=None if goal is None else goal_to_dict(goal),
+        shape=scene.shape,  # type: ignore[arg-type]
+        dtype=scene.dtype.name,
+        tiles=tiles,
+        bytes=size,
+        streams=dict(streams),
+        bpppc=bpppc(size, scene.shape),
+        ratio=ratio(size, scene.shape, scene.dtype),
+        psnr_db=tally.psnr_db(peak_of(goal, tally)),
+        psnr_peak=peak_of(goal, tally),
+        max_error=tally.max_error,
+        mean_error=tally.mean_error,
+        snr_db=tally.snr_db,
+        sam_deg=tally.sam_deg,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def peak_of(goal: Goal | None, tally: Tally) -> float:
+    """The peak that a PSNR refers to: the goal's where it names one, else the scene's."""
+    return goal.peak if isinstance(goal, Psnr) and goal.peak is not None else tally.peak
+
+
+def provenance(codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
+    """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured."""
+    figures = {
+        "compression_max_error": tally.max_error,
+        "compression_psnr_db": tally.psnr_db(peak_of(goal, tally)),
+        "compression_psnr_peak": peak_of(goal, tally),
+        "compression_mean_spectral_angle_deg": tally.sam_deg,
+        "compression_bits_per_sample": rate,
+    }
+    return {
+        "compression": "lossless" if tally.max_error == 0 else "lossy",
+        "compression_codec": codec.name,
+        "compression_configuration": json.dumps(codec.configuration()),
+        "compression_goal": "as configured" if goal is None else str(goal),
+        "compression_software": f"hypress {__version__}",
+        **{k: float(v) for k, v in figures.items() if math.isfinite(v)},
+    }
+
+
+def stream_sizes(header: Header, size: int) -> dict[str, int]:
+    """Bytes of each stream of a codestream of `size` bytes, and of what is not in streams."""
+    sizes = header.sizes()
+    return sizes | {"header": size - sum(sizes.values())}

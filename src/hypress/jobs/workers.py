@@ -1,0 +1,55 @@
+"""Who does the work: threads of this process, or a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hypress.errors import ConfigurationError, MissingExtraError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
+    """Threads of this process, or the Dask cluster at `scheduler`; and how many tiles to have under way."""
+    if scheduler is None:
+        count = workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(count) as pool:
+            yield pool, count
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("a Dask cluster needs: pip install 'hypress[cluster]'") from error
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"no Dask scheduler answers at {scheduler}: {error}") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if threads == 0:
+            raise ConfigurationError(f"the Dask cluster at {scheduler} has no workers")
+        with client.get_executor(pure=False) as pool:
+            yield pool, 2 * threads
+
+
+def bounded(pool: Executor, at_once: int, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """Results of `work(*job)` as they come, with no more than `at_once` under way."""
+    running: set[Future[T]] = set()
+    waiting = iter(jobs)
+    try:
+        while True:
+            while len(running) < at_once and (job := next(waiting, None)) is not None:
+                running.add(pool.submit(work, *job))
+            if not running:
+                return
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    finally:
+        for future in running:
+            future.cancel()
