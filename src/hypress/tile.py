@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+HEADER_BYTES = 320
+"""What a header takes, about and rather too much: the solver's first guess of what a rate leaves for the codec."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """A codestream, and how far what it decodes to is from the original."""
@@ -147,7 +151,7 @@ def _turned(job: _Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> _Atte
     if knob is None:
         raise refusal(codec, goal)
     fine = levels.fine(job.samples, job.valid, codec.max_bits)
-    best, kept = turn(knob, aim_of(goal, job.peak), lambda x: _Attempt(job, lossy.turned(**{knob.field: x}), fine))
+    best, kept = turn(knob, aim_of(goal, job), lambda x: _Attempt(job, lossy.turned(**{knob.field: x}), fine))
     if kept and not isinstance(goal, Rate):
         return best
     if kept and best.bpppc > 0.97 * goal.bpppc:  # type: ignore[union-attr]
@@ -162,13 +166,15 @@ def _turned(job: _Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> _Atte
     raise GoalError(f"codec {codec.name} cannot reach {goal} here: the nearest that it comes is {best.describe(goal)}")
 
 
-def aim_of(goal: Psnr | Rate | SpectralAngle, peak: float) -> Aim[_Attempt]:
+def aim_of(goal: Psnr | Rate | SpectralAngle, job: _Job) -> Aim[_Attempt]:
     """What the solver is to look for. Quality is in decibels, angles included; a rate is on the knob's own scale."""
     if isinstance(goal, Rate):
         low, high = bits_scale(0.99 * goal.bpppc), bits_scale(goal.bpppc)
-        return Aim(lambda a: bits_scale(a.bpppc), low, high, slope=1.0, start=goal.bpppc, never_above=True)
+        around = bpppc(HEADER_BYTES + sum(map(len, job.mask.values())), job.samples.shape)
+        start = max(goal.bpppc - around, goal.bpppc / 2)
+        return Aim(lambda a: bits_scale(a.bpppc), low, high, slope=1.0, start=start, never_above=True)
     if isinstance(goal, Psnr):
-        top = goal.peak or peak
+        top = goal.peak or job.peak
         return Aim(lambda a: a.tally.psnr_db(top), goal.db, goal.db + 0.1, slope=6.0, start=0.5)
 
     def decibels(deg: float) -> float:
