@@ -86,7 +86,9 @@ def open_store_dataset(path: str | os.PathLike[str], *, mask_and_scale: bool = F
             if not _exists(where):
                 raise InputNotFoundError(f"{where} does not exist")
             target = where
-        return xr.open_zarr(target, chunks=None, mask_and_scale=mask_and_scale, decode_coords="all")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Failed to open Zarr store with consolidated metadata")
+            return xr.open_zarr(target, chunks=None, mask_and_scale=mask_and_scale, decode_coords="all")
     except InputNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
