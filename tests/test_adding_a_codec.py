@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import hypress
 import hypress.codecs
 from hypress import codec
+from hypress.errors import GoalError
 from hypress.testing import check, trials
 
 PAGE = Path(__file__).parents[1] / "docs" / "adding-a-codec.md"
@@ -39,9 +42,13 @@ def test_the_laws_find_it_and_it_keeps_them():
     check(found)
 
 
-def test_the_command_line_finds_it(beside_the_others, tmp_path):
-    import numpy as np
+@pytest.mark.usefixtures("beside_the_others")
+def test_a_goal_that_it_cannot_keep_is_refused_with_the_codecs_that_can():
+    with pytest.raises(GoalError, match=r"band_delta cannot keep .*these can: jpeg2000, pca_jpeg2000"):
+        hypress.encode(np.zeros((2, 3, 4), np.uint8), "band_delta", hypress.Psnr(db=40))
 
+
+def test_the_command_line_finds_it(beside_the_others, tmp_path):
     np.save(tmp_path / "scene.npy", np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6))
     program = (
         f"import hypress.codecs; hypress.codecs.__path__.append({str(beside_the_others)!r});"

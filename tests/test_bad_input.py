@@ -150,6 +150,17 @@ def test_an_output_that_exists(cli, tmp_path, jasper_ridge):
         assert (tmp_path / name).read_text() == "precious"
 
 
+def test_a_bare_codestream_too_large_to_decode_is_not_begun(tmp_path):
+    import dask.array
+
+    from hypress import scene as scenes
+    from hypress.errors import SceneError
+
+    huge = scenes.make(dask.array.zeros((300, 3000, 3000), dtype="u2", chunks=-1))
+    with pytest.raises(SceneError, match="store"):
+        hypress.compress(huge, tmp_path / "a.hyp")
+
+
 def test_an_output_in_no_folder(cli, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((2, 3, 4), np.uint8))
     ran = cli("compress", tmp_path / "a.npy", tmp_path / "nowhere" / "a.hyp")

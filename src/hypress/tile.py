@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -42,6 +41,7 @@ from hypress.goal import (
 )
 from hypress.levels import Levels
 from hypress.metrics import Tally, bpppc
+from hypress.once import once
 from hypress.restore import MASK, SIDES, Restored
 from hypress.scene import as_samples
 
@@ -207,13 +207,13 @@ class _Job:
     def empty(self) -> bool:
         return self.valid is not None and not self.valid.any()
 
-    @cached_property
+    @once
     def peak(self) -> float:
         chosen = self.samples if self.valid is None else self.samples[self.valid]
         top = float(chosen.max())
         return top if top > 0 else float(np.abs(chosen.astype(np.float64)).max()) or 1.0
 
-    @cached_property
+    @once
     def mask(self) -> dict[str, bytes]:
         return {} if self.labels is None else {MASK: masks.encode(self.labels)}
 
@@ -255,7 +255,7 @@ class _Attempt:
     codec: Codec
     chosen: Levels
 
-    @cached_property
+    @once
     def streams(self) -> dict[str, bytes]:
         job, spec = self.job, self.chosen.spec(self.job.samples.shape, self.job.samples.dtype)  # type: ignore[arg-type]
         coded = dict(self.codec.encode(job.dense(self.chosen), spec))
@@ -263,7 +263,7 @@ class _Attempt:
             raise ConfigurationError(f"codec {self.codec.name} names a stream {reserved}, which is taken")
         return job.mask | coded
 
-    @cached_property
+    @once
     def _restored(self) -> tuple[dict[str, bytes], NDArray[Any]]:
         """Streams, with the sides of collisions with nodata where they must be told, and decoded samples."""
         job, streams = self.job, self.streams
@@ -275,7 +275,7 @@ class _Attempt:
                 restored = Restored.of(job.header(self.codec, self.chosen), streams, job.labels)
         return streams, restored.samples
 
-    @cached_property
+    @once
     def tally(self) -> Tally:
         return Tally.of(self.job.samples, self._restored[1], self.job.valid)
 
@@ -286,7 +286,7 @@ class _Attempt:
         data = pack(header, self.streams) if self.job.nodata is None else self.data
         return bpppc(len(data), self.job.samples.shape)
 
-    @cached_property
+    @once
     def data(self) -> bytes:
         streams, samples = self._restored
         header = self.job.header(self.codec, self.chosen)

@@ -23,11 +23,12 @@ import xarray as xr
 from hypress import scene as scenes
 from hypress import store
 from hypress.codec import Codec
-from hypress.codestream import inspect
+from hypress.codestream import MAX_DECODED, inspect
 from hypress.errors import (
     CodestreamError,
     ConfigurationError,
     GoalError,
+    LimitError,
     OutputExistsError,
     SceneError,
     ScenePropertyWarning,
@@ -118,6 +119,11 @@ def _compress_bare(
 ) -> Report:
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; choose another name or allow overwriting (--overwrite)")
+    if scene.nbytes > MAX_DECODED:
+        raise SceneError(
+            f"{path.name} would be one tile of {scene.nbytes} bytes, above the {MAX_DECODED} that are decoded at once;"
+            f" write a store ({store.DIRECTORY_ENDING} or {store.ZIP_ENDING}), which is cut into tiles"
+        )
     if not path.parent.is_dir():
         raise WriteError(f"{path} cannot be written: {path.parent} is no directory")
     if lost := [name for name in (*scenes.BAND_COORDINATES, "spatial_ref") if name in scene.coords]:
@@ -191,8 +197,8 @@ def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodat
     if data is None:
         return None
     try:
-        decoded = decode(data)
-    except CodestreamError:
+        decoded = decode(data, max_bytes=samples.nbytes)
+    except (CodestreamError, LimitError):
         return None
     if decoded.shape != samples.shape or decoded.dtype != samples.dtype:
         return None

@@ -14,7 +14,7 @@ import xarray as xr
 from hypress import scene as scenes
 from hypress import store
 from hypress.codestream import inspect
-from hypress.errors import CodestreamError, ReadError, SceneError, UnknownCodecError
+from hypress.errors import CodestreamError, LimitError, ReadError, SceneError, UnknownCodecError
 from hypress.files import BARE_ENDING, open_scene, read_bare
 from hypress.metrics import Tally
 from hypress.progress import Task
@@ -107,8 +107,8 @@ def _check(
     if data is None:
         return "it is missing", None
     try:
-        decoded = decode(data)
-    except (CodestreamError, UnknownCodecError, ReadError) as error:
+        decoded = decode(data, max_bytes=tile.samples * dtype.itemsize)
+    except (CodestreamError, LimitError, UnknownCodecError, ReadError) as error:
         return str(error), None
     too_large = any(have > room for have, room in zip(decoded.shape, tile.shape, strict=True))
     if too_large or decoded.dtype != dtype:

@@ -22,11 +22,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hypress.once import once
 
 BLOCK_SAMPLES = 1 << 20
 """Samples that are widened to float64 at once."""
@@ -106,12 +107,12 @@ class Basis:
         """K, the number of components."""
         return len(self.integers) - 1
 
-    @cached_property
+    @once
     def means(self) -> NDArray[np.float64]:
         """Means of the bands `(band,)` as the decoder has them."""
         return np.asarray(self.integers[0] * (self.mean_step / (1 << MEAN_FRACTION)))
 
-    @cached_property
+    @once
     def columns(self) -> NDArray[np.float64]:
         """The columns `(band, K)`, of norm one."""
         columns = self.integers[1:].T.astype(np.float64)
