@@ -44,7 +44,7 @@ def test_the_laws_find_it_and_it_keeps_them():
 
 @pytest.mark.usefixtures("beside_the_others")
 def test_a_goal_that_it_cannot_keep_is_refused_with_the_codecs_that_can():
-    with pytest.raises(GoalError, match=r"band_delta cannot keep .*these can: jpeg2000, pca_jpeg2000"):
+    with pytest.raises(GoalError, match=r"band_delta cannot keep .*these can: .*pca_jpeg2000"):
         hypress.encode(np.zeros((2, 3, 4), np.uint8), "band_delta", hypress.Psnr(db=40))
 
 
