@@ -226,6 +226,16 @@ def test_progress_reaches_whoever_listens(small, tmp_path):
     assert "bpppc" in compressing[-1].note
 
 
+@pytest.mark.parametrize("name", ["b.hdr", "b.tif", "b.nc", "b.mat", "b.npy"])
+@pytest.mark.filterwarnings("ignore::hypress.errors.ScenePropertyWarning")
+def test_writing_reports_progress_too(small, tmp_path, name):
+    steps = []
+    with hypress.listen(steps.append):
+        hypress.write_scene(hypress.open_scene(small), tmp_path / name)
+    writing = [s for s in steps if s.task == "writing"]
+    assert writing[-1].done == writing[-1].total == 33 * 40 * 50
+
+
 def test_json_is_nothing_but_json(hypress_command, small, tmp_path):
     ran = hypress_command("compress", small, tmp_path / "a.zarr", "--json")
     assert json.loads(ran.out)

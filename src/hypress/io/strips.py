@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hypress.progress import Task
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,8 +22,10 @@ CHUNK_ROW = 256 * 1024 * 1024
 
 def strips(scene: xr.DataArray, axis: str) -> Iterator[tuple[slice, NDArray[Any]]]:
     """The samples `(band, y, x)` in native byte order, strip by strip along `y` or `x`, in order."""
+    task = Task("writing", scene.size, "samples")
     for part in cuts(scene, axis):
         samples = np.asarray(scene.isel({axis: part}).to_numpy())
+        task.advance(samples.size)
         yield part, samples.astype(samples.dtype.newbyteorder("="), copy=False)
 
 
