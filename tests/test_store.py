@@ -109,6 +109,15 @@ def test_lossy_scenes_say_so(tmp_path, scene):
     assert attrs["compression_mean_spectral_angle_deg"] == pytest.approx(report.sam_deg)
 
 
+def test_once_lossy_is_lossy(tmp_path, scene):
+    hypress.compress(scene, tmp_path / "first.zarr", goal=hypress.Psnr(db=45))
+    hypress.compress(tmp_path / "first.zarr", tmp_path / "second.zarr")
+    attrs = hypress.open_scene(tmp_path / "second.zarr").attrs
+    assert attrs["compression"] == "lossy"
+    assert attrs["compression_max_error"] == 0, "of this step"
+    assert json.loads(attrs["compression_before"])["compression_goal"] == "PSNR 45 dB"
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "scene.hyp"])
 @pytest.mark.parametrize("goal", GOALS, ids=str)
 def test_goals_hold_for_the_whole_file(tmp_path, scene, kind, goal):

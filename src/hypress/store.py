@@ -177,7 +177,8 @@ def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[
 
     nodata = scenes.nodata(scene)
     template = scene.copy(data=dask.array.zeros(scene.shape, chunks=scene.shape, dtype=scene.dtype))
-    template.attrs = {k: v for k, v in scene.attrs.items() if k != "_FillValue"} | dict(attrs)
+    kept = {k: v for k, v in scene.attrs.items() if k != "_FillValue" and not str(k).startswith("compression")}
+    template.attrs = kept | dict(attrs)
     fill = scene.dtype.type(0 if nodata is None else nodata)
     encoding: dict[str, Any] = {
         "serializer": HypressCodec(),
@@ -193,14 +194,14 @@ def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[
         encoding["grid_mapping"] = "spatial_ref"
     for coordinate in template.coords.values():
         coordinate.encoding = {}
-    store = MemoryStore()
+    entries: dict[str, Any] = {}
+    store = MemoryStore(entries)
     with zarr.config.set({"json_indent": None}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         template.to_dataset(name=ARRAY).to_zarr(
             store, compute=False, zarr_format=3, consolidated=True, encoding={ARRAY: encoding}
         )
-    keys = sorted(store._store_dict, key=lambda key: (key == ROOT, key))
-    return {key: store._store_dict[key].to_bytes() for key in keys}
+    return {key: entries[key].to_bytes() for key in sorted(entries, key=lambda key: (key == ROOT, key))}
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def compress(
                 task.advance(done.samples, f"{totals.bpppc:.3f} bpppc")
         if not totals.tally.count.any():
             raise SceneError("the scene has no valid sample: all are nodata or NaN")
-        attrs = provenance(chosen, goal, totals.tally, bpppc(totals.bytes, scene.shape))
+        attrs = provenance(scene, chosen, goal, totals.tally, bpppc(totals.bytes, scene.shape))
         size = writer.finish(store.metadata(scene, grid, attrs))
     except KeyboardInterrupt:
         raise

@@ -17,6 +17,9 @@ from hypress.goal import Goal, Psnr, goal_to_dict
 from hypress.metrics import Tally, bpppc, ratio
 from hypress.version import __version__
 
+PREFIX = "compression"
+"""Of the attributes that say what a scene went through."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -89,23 +92,34 @@ def peak_of(goal: Goal | None, tally: Tally) -> float:
     return goal.peak if isinstance(goal, Psnr) and goal.peak is not None else tally.peak
 
 
-def provenance(codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
-    """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured."""
+def provenance(scene: xr.DataArray, codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
+    """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured.
+
+    A scene that says that it was compressed before keeps saying so, under `compression_before`; once lossy is lossy.
+    """
+    before = earlier(scene)
+    lossy = tally.max_error > 0 or before.get(PREFIX) == "lossy"
     figures = {
-        "compression_max_error": tally.max_error,
-        "compression_psnr_db": tally.psnr_db(peak_of(goal, tally)),
-        "compression_psnr_peak": peak_of(goal, tally),
-        "compression_mean_spectral_angle_deg": tally.sam_deg,
-        "compression_bits_per_sample": rate,
+        "max_error": tally.max_error,
+        "psnr_db": tally.psnr_db(peak_of(goal, tally)),
+        "psnr_peak": peak_of(goal, tally),
+        "mean_spectral_angle_deg": tally.sam_deg,
+        "bits_per_sample": rate,
     }
     return {
-        "compression": "lossless" if tally.max_error == 0 else "lossy",
-        "compression_codec": codec.name,
-        "compression_configuration": json.dumps(codec.configuration()),
-        "compression_goal": "as configured" if goal is None else str(goal),
-        "compression_software": f"hypress {__version__}",
-        **{k: float(v) for k, v in figures.items() if math.isfinite(v)},
+        PREFIX: "lossy" if lossy else "lossless",
+        f"{PREFIX}_codec": codec.name,
+        f"{PREFIX}_configuration": json.dumps(codec.configuration()),
+        f"{PREFIX}_goal": "as configured" if goal is None else str(goal),
+        f"{PREFIX}_software": f"hypress {__version__}",
+        **{f"{PREFIX}_{k}": float(v) for k, v in figures.items() if math.isfinite(v)},
+        **({f"{PREFIX}_before": json.dumps(before)} if before else {}),
     }
+
+
+def earlier(scene: xr.DataArray) -> dict[str, str]:
+    """What a scene says that it went through before."""
+    return {k: str(v) for k, v in scene.attrs.items() if str(k).startswith(PREFIX)}
 
 
 def stream_sizes(header: Header, size: int) -> dict[str, int]:
