@@ -8,6 +8,7 @@ memory is bounded by the tiles in work, not by the scene.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import warnings
@@ -36,7 +37,7 @@ from hypress.errors import (
 )
 from hypress.files import BARE_ENDING, open_scene
 from hypress.goal import Goal, Psnr, Rate, goal_to_dict
-from hypress.jobs.report import Report, provenance, report, stream_sizes
+from hypress.jobs.report import Report, earlier, provenance, report, stream_sizes
 from hypress.jobs.survey import peak
 from hypress.jobs.workers import bounded, executor
 from hypress.metrics import Tally, bpppc
@@ -225,6 +226,8 @@ def _for_tiles(goal: Goal | None, scene: xr.DataArray, grid: Grid, path: str) ->
 def _overhead(scene: xr.DataArray, grid: Grid, path: str) -> int:
     """Bytes of the store besides its codestreams, from above."""
     blank = {f"compression_{n}": "0" * 24 for n in range(10)} | {"compression_configuration": "0" * 120}
+    if before := earlier(scene):
+        blank["compression_before"] = json.dumps(before)
     entries = store.metadata(scene, grid, blank)
     if not path.endswith(store.ZIP_ENDING):
         return sum(map(len, entries.values()))
