@@ -97,6 +97,13 @@ def test_a_window_decodes_only_its_tiles(tmp_path, scene, monkeypatch):
     assert np.array_equal(found, scene[:, 22:30, 26:40])
 
 
+def test_nodata_that_is_not_stated_is_not_made_up(tmp_path):
+    for dtype in (np.float32, np.uint16):
+        plain = scenes.make(np.arange(24).reshape(2, 3, 4).astype(dtype))
+        hypress.compress(plain, tmp_path / "scene.zarr", overwrite=True)
+        assert scenes.nodata(hypress.open_scene(tmp_path / "scene.zarr")) is None
+
+
 def test_lossy_scenes_say_so(tmp_path, scene):
     report = hypress.compress(scene, tmp_path / "scene.zarr", goal=hypress.Psnr(db=45))
     attrs = hypress.open_scene(tmp_path / "scene.zarr").attrs

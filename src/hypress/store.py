@@ -186,9 +186,8 @@ def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[
         "filters": (),
         "chunks": grid.tile,
         "fill_value": fill,
+        "_FillValue": None if nodata is None else fill,  # None: xarray would say NaN of floats by itself
     }
-    if nodata is not None:
-        encoding["_FillValue"] = fill
     template.encoding = {}
     if "spatial_ref" in scene.coords:
         encoding["grid_mapping"] = "spatial_ref"
