@@ -101,7 +101,9 @@ def compress(
                 task.advance(done.samples, f"{totals.bpppc:.3f} bpppc")
         if not totals.tally.count.any():
             raise SceneError("the scene has no valid sample: all are nodata or NaN")
-        attrs = provenance(scene, chosen, goal, totals.tally, bpppc(totals.bytes, scene.shape))
+        configuration = totals.configuration or {}
+        rate = bpppc(totals.bytes, scene.shape)
+        attrs = provenance(scene, chosen.name, configuration, goal, totals.tally, rate)
         size = writer.finish(store.metadata(scene, grid, attrs))
     except KeyboardInterrupt:
         raise
@@ -109,7 +111,7 @@ def compress(
         writer.abandon()
         raise
     streams = totals.streams | {"metadata": size - totals.bytes}
-    return report(path, chosen, goal, scene, len(grid), size, streams, totals.tally, started)
+    return report(path, chosen.name, configuration, goal, scene, len(grid), size, streams, totals.tally, started)
 
 
 # --- one bare codestream ---------------------------------------------------------------------------
@@ -139,9 +141,9 @@ def _compress_bare(
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     task.advance(scene.size)
-    size = len(encoded.data)
-    streams = stream_sizes(inspect(encoded.data), size)
-    return report(str(path), codec, goal, scene, 1, size, streams, encoded.tally, started)
+    header, size = inspect(encoded.data), len(encoded.data)
+    streams = stream_sizes(header, size)
+    return report(str(path), codec.name, header.configuration, goal, scene, 1, size, streams, encoded.tally, started)
 
 
 # --- tiles -----------------------------------------------------------------------------------------
@@ -152,15 +154,26 @@ class _Done:
     samples: int
     size: int
     streams: dict[str, int]
+    configuration: dict[str, Any] | None
     tally: Tally
+
+    @classmethod
+    def of(cls, encoded: Encoded, samples: int, tally: Tally) -> _Done:
+        header, size = inspect(encoded.data), len(encoded.data)
+        configuration = None if header.levels is None else header.configuration
+        return cls(samples, size, stream_sizes(header, size), configuration, tally)
 
 
 class _Totals:
     def __init__(self, bands: int) -> None:
         self.tally, self.streams = Tally.empty(bands), dict[str, int]()
+        self.configuration: dict[str, Any] | None = None
         self.bytes = self.samples = 0
 
     def add(self, done: _Done) -> None:
+        if done.configuration is not None:  # what all tiles have in common: a goal may turn a knob for each
+            common = done.configuration if self.configuration is None else self.configuration
+            self.configuration = {k: v for k, v in common.items() if done.configuration.get(k, ...) == v}
         self.tally += done.tally
         self.bytes += done.size
         self.samples += done.samples
@@ -187,9 +200,8 @@ def _work(
     if encoded is None:
         encoded = encode_tile(samples, codec, goal, nodata=nodata)
         writer.put(f"{store.ARRAY}/{tile.key}", encoded.data)
-    size = len(encoded.data)
     tally = encoded.tally if len(samples) == bands else encoded.tally.placed(tile.window[0].start, bands)
-    return _Done(samples.size, size, stream_sizes(inspect(encoded.data), size), tally)
+    return _Done.of(encoded, samples.size, tally)
 
 
 def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodata: Any) -> Encoded | None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import xarray as xr
 
-from hypress.codec import Codec
 from hypress.codestream import Header
 from hypress.goal import Goal, Psnr, goal_to_dict
 from hypress.metrics import Tally, bpppc, ratio
@@ -28,6 +27,7 @@ class Report:
     output: str
     codec: str
     configuration: dict[str, Any]
+    """The codec's fields, as far as all tiles agree: a goal may have turned the knob for each."""
     goal: dict[str, Any] | None
     shape: tuple[int, int, int]
     dtype: str
@@ -55,7 +55,8 @@ class Report:
 
 def report(
     path: str,
-    codec: Codec,
+    codec: str,
+    configuration: Mapping[str, Any],
     goal: Goal | None,
     scene: xr.DataArray,
     tiles: int,
@@ -67,8 +68,8 @@ def report(
     """The report of a job that began at `started`, by `time.monotonic`."""
     return Report(
         output=path,
-        codec=codec.name,
-        configuration=codec.configuration(),
+        codec=codec,
+        configuration=dict(configuration),
         goal=None if goal is None else goal_to_dict(goal),
         shape=scene.shape,  # type: ignore[arg-type]
         dtype=scene.dtype.name,
@@ -92,7 +93,9 @@ def peak_of(goal: Goal | None, tally: Tally) -> float:
     return goal.peak if isinstance(goal, Psnr) and goal.peak is not None else tally.peak
 
 
-def provenance(scene: xr.DataArray, codec: Codec, goal: Goal | None, tally: Tally, rate: float) -> dict[str, Any]:
+def provenance(
+    scene: xr.DataArray, codec: str, configuration: Mapping[str, Any], goal: Goal | None, tally: Tally, rate: float
+) -> dict[str, Any]:
     """Attributes that tell a decoded scene from the original: what was done, and what it cost, as measured.
 
     A scene that says that it was compressed before keeps saying so, under `compression_before`; once lossy is lossy.
@@ -108,8 +111,8 @@ def provenance(scene: xr.DataArray, codec: Codec, goal: Goal | None, tally: Tall
     }
     return {
         PREFIX: "lossy" if lossy else "lossless",
-        f"{PREFIX}_codec": codec.name,
-        f"{PREFIX}_configuration": json.dumps(codec.configuration()),
+        f"{PREFIX}_codec": codec,
+        f"{PREFIX}_configuration": json.dumps(configuration),
         f"{PREFIX}_goal": "as configured" if goal is None else str(goal),
         f"{PREFIX}_software": f"hypress {__version__}",
         **{f"{PREFIX}_{k}": float(v) for k, v in figures.items() if math.isfinite(v)},

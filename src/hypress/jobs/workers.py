@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hypress.errors import ConfigurationError, MissingExtraError
 
 T = TypeVar("T")
+
+WAITED_FOR = 4
+"""Tiles a thread that may be under way or done out of order: a slow one holds up no other until so many are."""
 
 
 @contextmanager
@@ -19,7 +23,7 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Execu
     if scheduler is None:
         count = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(count) as pool:
-            yield pool, count
+            yield pool, WAITED_FOR * count
         return
     try:
         from distributed import Client
@@ -34,22 +38,23 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Execu
         if threads == 0:
             raise ConfigurationError(f"the Dask cluster at {scheduler} has no workers")
         with client.get_executor(pure=False) as pool:
-            yield pool, 2 * threads
+            yield pool, WAITED_FOR * threads
 
 
 def bounded(pool: Executor, at_once: int, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
-    """Results of `work(*job)` as they come, with no more than `at_once` under way."""
-    running: set[Future[T]] = set()
+    """Results of `work(*job)` in the order of the jobs, with no more than `at_once` waited for.
+
+    In order, so that whatever is summed over them is the same to the last bit however many work.
+    """
     waiting = iter(jobs)
+    running: deque[Future[T]] = deque()
     try:
         while True:
             while len(running) < at_once and (job := next(waiting, None)) is not None:
-                running.add(pool.submit(work, *job))
+                running.append(pool.submit(work, *job))
             if not running:
                 return
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
+            yield running.popleft().result()
     finally:
         for future in running:
             future.cancel()
