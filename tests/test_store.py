@@ -234,6 +234,7 @@ def test_a_truncated_zip(tmp_path, scene):
     (tmp_path / "x.zarr.zip").write_bytes(data[: len(data) // 2])
     with pytest.raises(ReadError):
         hypress.open_scene(tmp_path / "x.zarr.zip")
+    assert not hypress.verify(tmp_path / "x.zarr.zip").ok
 
 
 def test_verify_finds_every_damaged_and_missing_tile(tmp_path, scene):

@@ -149,7 +149,7 @@ def _exists(path: str) -> bool:
 
 
 def _lacks_root(path: str) -> bool:
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
         fs, root = _filesystem(path)
         return not fs.exists(f"{root}/{ROOT}" if root else ROOT)
     return False

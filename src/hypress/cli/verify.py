@@ -22,9 +22,9 @@ def command(path: str, against: str | None, workers: int | None, as_json: bool) 
         o.print_json(verdict.to_dict())
     else:
         for problem in verdict.problems:
-            click.echo(f"{path}: {problem}", err=True)
-        state = "whole" if verdict.ok else f"{len(verdict.problems)} of {verdict.tiles} tiles are damaged or missing"
-        click.echo(f"{path}: {state} ({verdict.tiles} tiles)" if verdict.ok else f"{path}: {state}")
+            click.echo(problem if problem.startswith(path) else f"{path}: {problem}", err=True)
+        tiles = f"{verdict.tiles} tile{'s' * (verdict.tiles != 1)}"
+        click.echo(f"{path}: {'whole' if verdict.ok else 'damaged'} ({tiles})")
         if verdict.tally is not None:
             o.table(
                 {

@@ -63,7 +63,8 @@ def verify(
 ) -> Verdict:
     """Decode every tile, checking every checksum; with `original`, measure every tile against it too.
 
-    Damage is reported, not raised. Raises InputNotFoundError, ReadError, SceneError where there is nothing to verify.
+    Damage is reported, not raised. Raises InputNotFoundError and SceneError where there is nothing to verify, and as
+    `open_scene` for the original.
     """
     where = os.fspath(path).rstrip("/")
     against = None if original is None else open_scene(original)
@@ -76,7 +77,10 @@ def verify(
         chunks: store.Chunks | None = None
         grid, dtype, nodata = Grid(header.shape, header.shape), np.dtype(header.dtype), header.nodata
     elif store.is_store(where):
-        chunks, scene = store.Chunks.of(where), store.open_store(where)
+        try:
+            chunks, scene = store.Chunks.of(where), store.open_store(where)
+        except ReadError as error:
+            return Verdict(where, 0, [str(error)])
         grid, dtype, nodata = chunks.grid, scene.dtype, scenes.nodata(scene)
     else:
         raise SceneError(f"{where} is no store (.zarr, .zarr.zip) and no codestream (.hyp): there is nothing to verify")
