@@ -152,9 +152,8 @@ def _turned(job: _Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> _Atte
         raise refusal(codec, goal)
     fine = levels.fine(job.samples, job.valid, codec.max_bits)
     best, kept = turn(knob, aim_of(goal, job), lambda x: _Attempt(job, lossy.turned(**{knob.field: x}), fine))
-    if kept and not isinstance(goal, Rate):
-        return best
-    if kept and best.bpppc > 0.97 * goal.bpppc:  # type: ignore[union-attr]
+    spent = not isinstance(goal, Rate) or best.bpppc > 0.97 * goal.bpppc
+    if kept and spent:
         return best
     lossless = codec.with_max_error(0)  # better than what was asked for, where the knob ends below it
     if lossless is not None:
