@@ -69,6 +69,10 @@ class Codec(ABC):
     """The extra to install, such as `neural`. Such dependencies are imported inside methods."""
     max_bits: ClassVar[int] = 16
     """Widest samples that the codec takes; wider ones are split or quantised before it sees them."""
+    embedded: ClassVar[str | None] = None
+    """The last stream, where each of its prefixes decodes: a goal is met by cutting it instead of by coding again."""
+    ending: ClassVar[str | None] = None
+    """File ending of the bare standard stream that `write_bare` and `read_bare` exchange with other software."""
 
     @abstractmethod
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
@@ -86,6 +90,21 @@ class Codec(ABC):
         """This recipe changed to promise a maximum error of `dn` (0: lossless), or None if it has no such form."""
         promise = self.max_error()
         return self if promise is not None and promise <= dn else None
+
+    def with_relative_error(self, percent: float) -> Self | None:
+        """This recipe changed to bound each error by `percent` of the sample's predicted value, or None."""
+        return None
+
+    def write_bare(self, samples: NDArray[Any], spec: Spec) -> bytes:
+        """Samples `(band, y, x)` as the bare stream of the codec's standard. Raises ConfigurationError."""
+        raise ConfigurationError(f"codec {self.name} has no standard stream of its own")
+
+    def read_bare(self, data: bytes) -> NDArray[Any]:
+        """Samples `(band, y, x)` of a bare standard stream, whose header says their shape and type.
+
+        What the header may leave out comes from this codec's fields. Raises CodestreamError, LimitError.
+        """
+        raise ConfigurationError(f"codec {self.name} has no standard stream of its own")
 
     def lossy(self) -> Self:
         """This recipe changed so that its knob is in force."""
