@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from hypress.goal import MaxError as MaxError
     from hypress.goal import Psnr as Psnr
     from hypress.goal import Rate as Rate
+    from hypress.goal import RelativeError as RelativeError
     from hypress.goal import SpectralAngle as SpectralAngle
     from hypress.io import write_scene as write_scene
     from hypress.jobs.compare import compare as compare
     from hypress.jobs.compress import compress as compress
     from hypress.jobs.decompress import decompress as decompress
     from hypress.jobs.verify import verify as verify
+    from hypress.prefix import cut as cut
     from hypress.progress import listen as listen
     from hypress.restore import decode as decode
     from hypress.tile import encode as encode
@@ -48,11 +50,13 @@ _PUBLIC = {
     "MaxError": "goal.MaxError",
     "Psnr": "goal.Psnr",
     "Rate": "goal.Rate",
+    "RelativeError": "goal.RelativeError",
     "Spec": "codec.Spec",
     "SpectralAngle": "goal.SpectralAngle",
     "codec_names": "codec.names",
     "compare": "jobs.compare.compare",
     "compress": "jobs.compress.compress",
+    "cut": "prefix.cut",
     "decode": "restore.decode",
     "decompress": "jobs.decompress.decompress",
     "encode": "tile.encode",

@@ -72,7 +72,7 @@ class Codec(ABC):
     embedded: ClassVar[str | None] = None
     """The last stream, where each of its prefixes decodes: a goal is met by cutting it instead of by coding again."""
     ending: ClassVar[str | None] = None
-    """File ending of the bare standard stream that `write_bare` and `read_bare` exchange with other software."""
+    """File ending of the standard's own stream; `to_standard` and `from_standard` exchange it with other software."""
 
     @abstractmethod
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
@@ -95,12 +95,12 @@ class Codec(ABC):
         """This recipe changed to bound each error by `percent` of the sample's predicted value, or None."""
         return None
 
-    def write_bare(self, samples: NDArray[Any], spec: Spec) -> bytes:
-        """Samples `(band, y, x)` as the bare stream of the codec's standard. Raises ConfigurationError."""
+    def to_standard(self, streams: Mapping[str, bytes]) -> bytes:
+        """The standard's own stream, from what `encode` returned. Raises ConfigurationError where it cannot say all."""
         raise ConfigurationError(f"codec {self.name} has no standard stream of its own")
 
-    def read_bare(self, data: bytes) -> NDArray[Any]:
-        """Samples `(band, y, x)` of a bare standard stream, whose header says their shape and type.
+    def from_standard(self, data: bytes) -> NDArray[Any]:
+        """Samples `(band, y, x)` of a standard's own stream, whose header says their shape and type.
 
         What the header may leave out comes from this codec's fields. Raises CodestreamError, LimitError.
         """
@@ -157,6 +157,7 @@ class Listing:
     name: str
     summary: str
     needs: str | None
+    ending: str | None
 
 
 def names() -> list[str]:
@@ -195,17 +196,27 @@ def make(codec: str | Codec, fields: Mapping[str, Any] | None = None, *, strict:
 
 
 def listing(name: str) -> Listing:
-    """Name, first line and extra of a codec, read from its source text without running it."""
+    """Name, first line, extra and standard file ending of a codec, read from its source text without running it."""
     path = _source(name)
     if path is None:
-        return Listing(name, "", None)
+        return Listing(name, "", None, None)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    needs = None
+    said: dict[str, Any] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "needs":
-            needs = ast.literal_eval(node.value) if node.value is not None else None
-    return Listing(name, summary, needs)
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ):
+            said.setdefault(node.target.id, node.value.value)
+    return Listing(name, summary, said.get("needs"), said.get("ending"))
+
+
+def of_standard(path: str | Path) -> str | None:
+    """The codec whose standard's file ending `path` has, if any. Imports none."""
+    ending = Path(path).suffix.lower()
+    return next((name for name in names() if ending and listing(name).ending == ending), None)
 
 
 def _modules() -> list[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import zlib
@@ -41,6 +42,25 @@ class Stream(msgspec.Struct, frozen=True, array_like=True):
     crc32: _Unsigned
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A place up to which an embedded stream may be read, and what is decoded from there."""
+
+    size: _Unsigned
+    crc32: _Unsigned
+    """Of the stream up to here."""
+    error_cdb: int | None
+    """Mean squared error there, measured, as 1000·log₁₀ rounded up: hundredths of a decibel. None: no error."""
+
+
+class Embedded(msgspec.Struct, frozen=True, array_like=True):
+    """What the header says of a last stream each prefix of which decodes."""
+
+    peak: float
+    """The largest valid sample, in sample units."""
+    marks: tuple[Mark, ...]
+    """By growing size."""
+
+
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that is said before the streams."""
 
@@ -56,6 +76,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     nodata: int | float | None = None
     checksum: int | None = None
     """CRC-32 of the decoded samples (band, y, x order, little-endian), for codecs whose decoding is exact."""
+    embedded: Embedded | None = None
+    """Of the last stream, where it is an embedded one long enough to be worth reading in part."""
     streams: tuple[Stream, ...] = ()
 
     @property
@@ -105,14 +127,49 @@ def unpack(data: bytes | memoryview, *, max_bytes: int | None = None) -> tuple[H
         raise LimitError(
             f"the codestream asks for {wanted} bytes of samples, above the limit of {limit}; raise it to decode this"
         )
+    return header, _verified(view, start, [(s.name, s.size, s.crc32) for s in header.streams])
+
+
+def _verified(view: memoryview, start: int, pieces: list[tuple[str, int, int]]) -> dict[str, bytes]:
+    """The streams of these names, sizes and checksums, one after the other."""
     streams = {}
-    for stream in header.streams:
-        piece = view[start : start + stream.size]
-        if zlib.crc32(piece) != stream.crc32:
-            raise CodestreamError(f"stream {stream.name!r} is damaged: its checksum does not fit")
-        streams[stream.name] = bytes(piece)
-        start += stream.size
-    return header, streams
+    for name, size, crc32 in pieces:
+        piece = view[start : start + size]
+        if len(piece) < size:
+            raise CodestreamError(f"the codestream was cut: stream {name!r} has {len(piece)} bytes of {size}")
+        if zlib.crc32(piece) != crc32:
+            raise CodestreamError(f"stream {name!r} is damaged: its checksum does not fit")
+        streams[name] = bytes(piece)
+        start += size
+    return streams
+
+
+def span(header: Header, size: int) -> int:
+    """Bytes of an embedded stream to read so that its first `size` bytes can be verified: up to a mark, or its end."""
+    ends = [m.size for m in header.embedded.marks] if header.embedded is not None else []
+    return next((end for end in ends if end >= size), header.streams[-1].size)
+
+
+def shortened(data: bytes | memoryview, size: int) -> bytes:
+    """The codestream with only `size` bytes of its last, embedded stream, where `data` holds `span` of them.
+
+    What is left out of `data` need not be there; all that is there is verified. Raises CodestreamError.
+    """
+    header, start = _header(data)
+    *others, last = header.streams
+    read = span(header, size)
+    marks = header.embedded.marks if header.embedded is not None else ()
+    ends = [*((s.name, s.size, s.crc32) for s in others)]
+    ends.append((last.name, read, next((m.crc32 for m in marks if m.size == read), last.crc32)))
+    streams = _verified(memoryview(data), start, ends)
+    streams[last.name] = streams[last.name][:size]
+    embedded = header.embedded
+    if embedded is not None:
+        kept = tuple(m for m in embedded.marks if m.size <= size)
+        embedded = Embedded(embedded.peak, kept)
+    whole = size >= last.size
+    left = msgspec.structs.replace(header, embedded=embedded, checksum=header.checksum if whole else None)
+    return pack(left, streams)
 
 
 def samples_checksum(samples: np.ndarray[Any, Any]) -> int:
@@ -156,3 +213,7 @@ def _check(header: Header) -> None:
         raise CodestreamError("the codestream's levels are empty: low is above high")
     if len({s.name for s in header.streams}) != len(header.streams):
         raise CodestreamError("the codestream names a stream twice")
+    if header.embedded is not None:
+        ends = [0, *(m.size for m in header.embedded.marks), header.streams[-1].size + 1 if header.streams else 0]
+        if any(here >= beyond for here, beyond in itertools.pairwise(ends)):
+            raise CodestreamError("the codestream's marks do not lie within its last stream, one after the other")

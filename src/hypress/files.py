@@ -12,47 +12,77 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from hypress import prefix, store
 from hypress import scene as scenes
-from hypress import store
+from hypress.codec import Codec, find, of_standard
 from hypress.codestream import Header, inspect
-from hypress.errors import InputNotFoundError, ReadError
+from hypress.errors import GoalError, InputNotFoundError, ReadError
+from hypress.goal import Psnr, Rate
 from hypress.restore import decode
 
 BARE_ENDING = ".hyp"
 
 
-def open_scene(path: str | os.PathLike[str], *, variable: str | None = None) -> xr.DataArray:
-    """A scene, lazy: of a store, of a `.hyp` file, or of any format in `docs/formats.md`.
+def open_scene(
+    path: str | os.PathLike[str],
+    *,
+    variable: str | None = None,
+    goal: Rate | Psnr | None = None,
+    codec: Codec | None = None,
+) -> xr.DataArray:
+    """A scene, lazy: of a store, of a `.hyp` file, of a standard's own stream, or of any format in `docs/formats.md`.
 
-    `variable` names the array where a file holds several. Raises InputNotFoundError, ReadError, SceneError.
+    `variable` names the array where a file holds several. With a `goal`, no more of each embedded codestream is read
+    than that needs. `codec` tells what the header of a standard's stream leaves out. Raises InputNotFoundError,
+    ReadError, SceneError, CodestreamError, and GoalError for a goal that the file cannot meet.
     """
     where = os.fspath(path)
     if store.is_store(where):
-        return store.open_store(where, variable=variable)
+        return store.open_store(where, variable=variable, goal=goal)
     if where.endswith(BARE_ENDING):
-        return open_bare(where)
+        return open_bare(where, goal=goal)
+    if goal is not None:
+        raise GoalError(f"{where}: only stores and {BARE_ENDING} files of embedded codecs can be read in part")
+    if (standard := of_standard(where)) is not None:
+        return open_standard(where, codec if codec is not None else find(standard)())
     from hypress.io import open_scene as open_foreign
 
     return open_foreign(where, variable=variable)
 
 
-def open_bare(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> xr.DataArray:
+def open_bare(
+    path: str | os.PathLike[str], *, max_bytes: int | None = None, goal: Rate | Psnr | None = None
+) -> xr.DataArray:
     """The scene of one bare codestream. It holds samples and nodata; wavelengths and place need a store.
 
     Nothing but the header is decoded until samples are asked for; then all are, once.
-    Raises InputNotFoundError, ReadError, CodestreamError.
+    With a `goal`, no more of an embedded codestream is read than that needs.
+    Raises InputNotFoundError, ReadError, CodestreamError, GoalError.
     """
-    data = read_bare(path)
+    if goal is None:
+        data = read_bare(path)
+    else:
+        count = prefix.needed(read_bare(path, prefix.HEAD_BYTES), goal)
+        data = prefix.cut(read_bare(path, count), goal)
     header = inspect(data)
     scene = scenes.make(indexing.LazilyIndexedArray(_Bare(data, header, max_bytes)), nodata=header.nodata)
     scene.encoding["preferred_chunks"] = dict(zip(scenes.DIMS, header.shape, strict=True))
     return scene
 
 
-def read_bare(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a codestream file. Raises InputNotFoundError, ReadError."""
+def open_standard(path: str | os.PathLike[str], codec: Codec) -> xr.DataArray:
+    """The scene of a standard's own stream, such as `.ccsds123`; read whole. It holds samples and nothing else.
+
+    Raises InputNotFoundError, ReadError, CodestreamError, LimitError.
+    """
+    return scenes.make(codec.from_standard(read_bare(path)))
+
+
+def read_bare(path: str | os.PathLike[str], count: int | None = None) -> bytes:
+    """The bytes of a codestream file, or its first `count`. Raises InputNotFoundError, ReadError."""
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            return file.read(-1 if count is None else count)
     except FileNotFoundError:
         raise InputNotFoundError(f"{os.fspath(path)} does not exist") from None
     except OSError as error:

@@ -42,6 +42,19 @@ class MaxError(_Goal, frozen=True, tag="max_error"):
         return f"maximum error {self.dn:g}"
 
 
+class RelativeError(_Goal, frozen=True, tag="relative_error"):
+    """No sample is off by more than `percent` of the value that the codec predicts for it.
+
+    The relative limit of CCSDS 123.0-B-2, 4.8.2.1.2: the decoder knows a prediction, not the sample, so the limit is
+    a share of that. Where prediction is good it is nearly a share of the sample; it is rounded down to whole numbers.
+    """
+
+    percent: Annotated[float, Meta(gt=0, lt=100)]
+
+    def __str__(self) -> str:
+        return f"relative error {self.percent:g} %"
+
+
 class Psnr(_Goal, frozen=True, tag="psnr"):
     """At least `db`, and no more than 0.1 dB above where the codec's steps allow it.
 
@@ -73,7 +86,7 @@ class SpectralAngle(_Goal, frozen=True, tag="sam"):
         return f"spectral angle {self.deg:g}°"
 
 
-Goal = Lossless | MaxError | Psnr | Rate | SpectralAngle
+Goal = Lossless | MaxError | RelativeError | Psnr | Rate | SpectralAngle
 
 
 def goal_to_dict(goal: Goal) -> dict[str, Any]:
@@ -91,10 +104,13 @@ def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
 
 DEFAULT_EXACT = "pca_jpeg2000"
 DEFAULT_LOSSY = "pca_jpeg2000"
+DEFAULT_RELATIVE = "ccsds123"
 
 
 def default_codec(goal: Goal) -> str:
     """The codec that keeps this goal best, among those that ship."""
+    if isinstance(goal, RelativeError):
+        return DEFAULT_RELATIVE
     return DEFAULT_EXACT if isinstance(goal, Lossless | MaxError) else DEFAULT_LOSSY
 
 
@@ -102,6 +118,8 @@ def keeps(codec: Codec, goal: Goal) -> bool:
     """Whether some configuration of this codec can keep the goal."""
     if isinstance(goal, Lossless | MaxError):
         return codec.with_max_error(0) is not None
+    if isinstance(goal, RelativeError):
+        return codec.with_relative_error(goal.percent) is not None
     return codec.knob is not None
 
 

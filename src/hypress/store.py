@@ -23,12 +23,22 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import msgspec
 import numpy as np
 import xarray as xr
 
 from hypress import scene as scenes
 from hypress.codestream import MAX_HEADER, Header, measure
-from hypress.errors import CodestreamError, InputNotFoundError, OutputExistsError, ReadError, SceneError, WriteError
+from hypress.errors import (
+    CodestreamError,
+    GoalError,
+    InputNotFoundError,
+    OutputExistsError,
+    ReadError,
+    SceneError,
+    WriteError,
+)
+from hypress.goal import Psnr, Rate
 from hypress.tiles import Grid, Tile
 
 ARRAY = "scene"
@@ -51,13 +61,20 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def open_store(path: str | os.PathLike[str], *, variable: str | None = None) -> xr.DataArray:
+def open_store(
+    path: str | os.PathLike[str], *, variable: str | None = None, goal: Rate | Psnr | None = None
+) -> xr.DataArray:
     """The scene in a store, lazy: a tile is decoded when samples of it are asked for.
 
-    Any Zarr group with one array of three dimensions will do; where it has several, name the `variable`.
+    Any Zarr group with one array of three dimensions will do; where it has several, name the `variable`. With a
+    `goal`, no more of each tile is read than that needs, where its codec is embedded.
     Raises InputNotFoundError, ReadError, SceneError.
     """
     dataset = open_store_dataset(path)
+    if goal is not None:
+        if isinstance(goal, Psnr) and goal.peak is None:
+            goal = msgspec.structs.replace(goal, peak=_peak_of(dataset, path))
+        dataset = open_store_dataset(path, goal=goal)
     candidates = {str(k): v.shape for k, v in dataset.data_vars.items() if v.ndim == 3}
     if variable is None:
         variable = ARRAY if ARRAY in candidates else next(iter(candidates), None) if len(candidates) == 1 else None
@@ -72,20 +89,27 @@ def open_store(path: str | os.PathLike[str], *, variable: str | None = None) -> 
     return scene
 
 
-def open_store_dataset(path: str | os.PathLike[str], *, mask_and_scale: bool = False) -> xr.Dataset:
+def open_store_dataset(
+    path: str | os.PathLike[str], *, mask_and_scale: bool = False, goal: Rate | Psnr | None = None
+) -> xr.Dataset:
     """A store as xarray opens it, lazily. Raises InputNotFoundError, ReadError."""
+    from zarr.storage import FsspecStore, LocalStore, ZipStore
+
     where = str(path).rstrip("/")
     try:
-        if where.endswith(ZIP_ENDING) and not is_remote(where):
-            from zarr.storage import ZipStore
-
-            if not Path(where).exists():
-                raise InputNotFoundError(f"{where} does not exist")
-            target: Any = ZipStore(where, mode="r")
+        if not (Path(where).exists() if where.endswith(ZIP_ENDING) and not is_remote(where) else _exists(where)):
+            raise InputNotFoundError(f"{where} does not exist")
+        target: Any
+        if is_remote(where):
+            target = FsspecStore.from_url(where, read_only=True)
+        elif where.endswith(ZIP_ENDING):
+            target = ZipStore(where, mode="r")
         else:
-            if not _exists(where):
-                raise InputNotFoundError(f"{where} does not exist")
-            target = where
+            target = LocalStore(fsspec.core.url_to_fs(where)[1], read_only=True)
+        if goal is not None:
+            from hypress.zarr_prefix import PrefixStore
+
+            target = PrefixStore(target, goal)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Failed to open Zarr store with consolidated metadata")
             return xr.open_zarr(target, chunks=None, mask_and_scale=mask_and_scale, decode_coords="all")
@@ -94,6 +118,14 @@ def open_store_dataset(path: str | os.PathLike[str], *, mask_and_scale: bool = F
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         unfinished = " (it is unfinished: its root metadata is missing)" if _lacks_root(where) else ""
         raise ReadError(f"{where} is no readable Zarr store{unfinished}: {error}") from error
+
+
+def _peak_of(dataset: xr.Dataset, path: Any) -> float:
+    """The peak that the store's PSNR refers to."""
+    for variable in dataset.data_vars.values():
+        if "compression_psnr_peak" in variable.attrs:
+            return float(variable.attrs["compression_psnr_peak"])
+    raise GoalError(f"{path} does not say the peak of its samples: give one (--peak)")
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypress.codec import Codec
-from hypress.codestream import inspect, pack, unpack
+from hypress.codestream import inspect, pack, shortened, unpack
 from hypress.errors import CodestreamError, GoalError, HypressError
-from hypress.goal import Lossless, MaxError, Psnr, Rate, SpectralAngle, keeps
+from hypress.goal import Lossless, MaxError, Psnr, Rate, RelativeError, SpectralAngle, keeps
 from hypress.metrics import Tally
 from hypress.restore import decode
 from hypress.tile import encode
@@ -184,7 +184,7 @@ def law_goals_are_met_or_refused(codec: Codec, case: Case) -> None:
         assert Tally.of(samples, near, valid).max_error <= limit
     else:
         _assert_goal_error(lambda: encode(samples, codec, Lossless(), nodata=case.nodata))
-    for goal in (Psnr(db=40), Rate(bpppc=2.0), SpectralAngle(deg=1.0)):
+    for goal in (Psnr(db=40), Rate(bpppc=2.0), SpectralAngle(deg=1.0), RelativeError(percent=2)):
         try:
             data = encode(samples, codec, goal, nodata=case.nodata)
         except GoalError:
@@ -198,10 +198,29 @@ def law_goals_are_met_or_refused(codec: Codec, case: Case) -> None:
         tally = Tally.of(samples, decode(data), valid)
         if isinstance(goal, Psnr):
             assert tally.psnr_db() >= goal.db - 1e-9
+        elif isinstance(goal, RelativeError):
+            assert tally.psnr_db() > 20  # the limit itself only the codec knows
         elif isinstance(goal, Rate):
             assert 8 * len(data) <= goal.bpppc * samples.size
         else:
             assert tally.sam_deg <= goal.deg + 1e-9
+
+
+def law_embedded_prefixes_decode(codec: Codec, case: Case) -> None:
+    """Of an embedded codec every prefix decodes, masks intact; what is left out was worth its bytes."""
+    assert codec.embedded is not None
+    data = encode(case.samples, codec, nodata=case.nodata)
+    header, streams = unpack(data)
+    if header.levels is None:
+        return
+    stream = streams[codec.embedded]
+    random = np.random.default_rng(len(data))
+    valid, whole = ~case.special, Tally.of(case.samples, decode(data), ~case.special)
+    for size in {0, 1, len(stream) // 2, max(0, len(stream) - 1), *random.integers(0, len(stream) + 1, 4).tolist()}:
+        decoded = decode(shortened(data, min(size, len(stream))))
+        assert np.array_equal(decoded[case.special], case.samples[case.special], equal_nan=decoded.dtype.kind == "f")
+        part = Tally.of(case.samples, decoded, valid)
+        assert size > len(stream) // 2 or part.mse >= 0.999 * whole.mse
 
 
 Law = Callable[[Codec, Case], None]
@@ -213,9 +232,15 @@ LAWS: tuple[Law, ...] = (
     law_damage_is_detected,
     law_streams_are_not_trusted,
     law_goals_are_met_or_refused,
+    law_embedded_prefixes_decode,
 )
 
-ONCE = (law_configuration_survives, law_damage_is_detected, law_streams_are_not_trusted)
+ONCE = (
+    law_configuration_survives,
+    law_damage_is_detected,
+    law_streams_are_not_trusted,
+    law_embedded_prefixes_decode,
+)
 """Laws that hang little on the scene: `trials` runs them on a few."""
 
 
@@ -225,6 +250,8 @@ def trials(codec: type[Codec]) -> Iterator[tuple[Law, Codec, Case]]:
     for example in codec.examples():
         for case in gallery():
             for law in LAWS:
+                if law is law_embedded_prefixes_decode and example.embedded is None:
+                    continue
                 if law not in ONCE or case.name in few:
                     yield law, example, case
 

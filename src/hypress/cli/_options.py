@@ -39,6 +39,12 @@ def goal_options(command: F) -> F:
                 help="No sample is off by more than DN, in its own unit.",
             ),
             click.option(
+                "--relative-error",
+                type=float,
+                metavar="PERCENT",
+                help="No sample is off by more than PERCENT of its predicted value (CCSDS 123).",
+            ),
+            click.option(
                 "--psnr",
                 type=float,
                 metavar="DB",
@@ -66,6 +72,7 @@ def goal_options(command: F) -> F:
 def goal_from(
     lossless: bool,
     max_error: float | None,
+    relative_error: float | None,
     psnr: float | None,
     rate: float | None,
     sam: float | None,
@@ -77,6 +84,8 @@ def goal_from(
     given: list[Goal] = [goal.Lossless()] if lossless else []
     if max_error is not None:
         given.append(goal.Lossless() if max_error == 0 else goal.MaxError(dn=max_error))
+    if relative_error is not None:
+        given.append(goal.RelativeError(percent=relative_error))
     if psnr is not None:
         given.append(goal.Psnr(db=psnr, peak=peak))
     elif peak is not None:
@@ -86,7 +95,7 @@ def goal_from(
     if sam is not None:
         given.append(goal.SpectralAngle(deg=sam))
     if len(given) > 1:
-        raise click.UsageError("give one goal: --lossless, --max-error, --psnr, --rate or --sam")
+        raise click.UsageError("give one goal: --lossless, --max-error, --relative-error, --psnr, --rate or --sam")
     return given[0] if given else None
 
 

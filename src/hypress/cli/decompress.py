@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hypress.cli import _options as o
+
+if TYPE_CHECKING:
+    from hypress.codec import Codec
+    from hypress.goal import Psnr, Rate
 
 
 @click.command(short_help="Write a compressed scene, or part of it, in another format.")
@@ -13,6 +19,16 @@ from hypress.cli import _options as o
 @click.option("--bands", metavar="LIST", help="Bands from 0, such as 3 or 0:50 or 10,20,30.")
 @click.option("--rows", metavar="FROM:TO", help="Rows from 0, TO excluded.")
 @click.option("--columns", metavar="FROM:TO", help="Columns from 0, TO excluded.")
+@click.option("--rate", type=float, metavar="BPPPC", help="Read only so much of each tile of an embedded codec.")
+@click.option("--psnr", type=float, metavar="DB", help="Read only as much as that quality needs.")
+@click.option("--peak", type=float, metavar="DN", help="The peak for --psnr.  [default: the scene's maximum]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="For a standard's own stream: say what its header leaves out; repeatable.",
+)
 @o.overwrite_option
 @o.json_option
 def command(
@@ -21,13 +37,18 @@ def command(
     bands: str | None,
     rows: str | None,
     columns: str | None,
+    rate: float | None,
+    psnr: float | None,
+    peak: float | None,
+    settings: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write the scene in IN (a store or a .hyp) to OUT.
+    """Write the scene in IN (a store, a .hyp or a standard's own stream such as .ccsds123) to OUT.
 
     The format is that of OUT's ending: .hdr or .img (ENVI), .tif, .nc, .mat, .npy. Only the tiles that the wanted
-    part touches are decoded.
+    part touches are decoded. Of a file by an embedded codec, such as speck3d, --rate or --psnr reads the beginning
+    of each tile only.
     """
     from hypress.jobs.decompress import decompress
 
@@ -38,6 +59,8 @@ def command(
             bands=_bands(bands),
             rows=_span(rows, "--rows"),
             columns=_span(columns, "--columns"),
+            goal=_goal(rate, psnr, peak),
+            codec=_codec(source, settings),
             overwrite=overwrite,
         )
     if as_json:
@@ -45,6 +68,27 @@ def command(
     else:
         shape = " × ".join(str(n) for n in written.shape)
         click.echo(f"{written.output}: {shape} (band × y × x) of {written.dtype}, {o.size(written.bytes)}")
+
+
+def _goal(rate: float | None, psnr: float | None, peak: float | None) -> Rate | Psnr | None:
+    from hypress.goal import Psnr, Rate
+
+    if rate is not None and psnr is not None:
+        raise click.UsageError("give one goal: --rate or --psnr")
+    if peak is not None and psnr is None:
+        raise click.UsageError("--peak goes with --psnr")
+    return Rate(bpppc=rate) if rate is not None else Psnr(db=psnr, peak=peak) if psnr is not None else None
+
+
+def _codec(source: str, settings: tuple[str, ...]) -> Codec | None:
+    from hypress.codec import of_standard
+
+    if not settings:
+        return None
+    name = of_standard(source)
+    if name is None:
+        raise click.UsageError(f"--set goes with a standard's own stream; {source} says all of itself")
+    return o.codec_from(name, settings, None)[0]
 
 
 def _span(text: str | None, option: str) -> slice | None:

@@ -23,8 +23,8 @@ import xarray as xr
 
 from hypress import scene as scenes
 from hypress import store
-from hypress.codec import Codec
-from hypress.codestream import MAX_DECODED, inspect
+from hypress.codec import Codec, of_standard
+from hypress.codestream import MAX_DECODED, inspect, unpack
 from hypress.errors import (
     CodestreamError,
     ConfigurationError,
@@ -40,9 +40,10 @@ from hypress.goal import Goal, Psnr, Rate, goal_to_dict
 from hypress.jobs.report import Report, earlier, provenance, report, stream_sizes
 from hypress.jobs.survey import peak
 from hypress.jobs.workers import bounded, executor
+from hypress.levels import Integers
 from hypress.metrics import Tally, bpppc
 from hypress.progress import Task
-from hypress.restore import decode
+from hypress.restore import MASK, decode
 from hypress.tile import Encoded, encode_tile, resolve
 from hypress.tiles import Grid, Tile
 from hypress.version import __version__
@@ -61,7 +62,9 @@ def compress(
     overwrite: bool = False,
     resume: bool = False,
 ) -> Report:
-    """Compress a scene into a store (`.zarr`, `.zarr.zip`, an fsspec URL) or a bare codestream (`.hyp`).
+    """Compress a scene into a store (`.zarr`, `.zarr.zip`, an fsspec URL) or one stream of its samples.
+
+    Such a stream is a codestream (`.hyp`), or a standard's own with nothing of ours around it (`.ccsds123`, …).
 
     `source` is a path that `open_scene` reads, a scene, or a bare array `(band, y, x)`. `codec` and `goal` are as in
     `encode`. `tile` is `(y, x)` or `(band, y, x)` samples. `workers` threads (default: one a core), or the Dask
@@ -69,13 +72,16 @@ def compress(
     GoalError, OutputExistsError, WriteError and those of the codec; the output is then not there.
     """
     started = time.monotonic()
-    chosen, goal = resolve(codec, goal)
-    scene = _as_scene(source, variable)
     path = str(output).rstrip("/")
-    if path.endswith(BARE_ENDING):
+    standard = of_standard(path)
+    chosen, goal = resolve(codec if codec is not None else standard, goal)
+    if standard is not None and chosen.name != standard:
+        raise ConfigurationError(f"{path}: a file of that ending is written by {standard}, not by {chosen.name}")
+    scene = _as_scene(source, variable)
+    if path.endswith(BARE_ENDING) or standard is not None:
         return _compress_bare(scene, Path(path), chosen, goal, overwrite, started)
     if not store.is_store(path):
-        raise ConfigurationError(f"{path}: an output ends in .zarr, .zarr.zip or .hyp")
+        raise ConfigurationError(f"{path}: an output ends in .zarr, .zarr.zip, .hyp or a standard's own ending")
     grid = Grid.of(scene.shape, tile)  # type: ignore[arg-type]
     writer = store.Writer(path)
     job = {
@@ -129,21 +135,39 @@ def _compress_bare(
         )
     if not path.parent.is_dir():
         raise WriteError(f"{path} cannot be written: {path.parent} is no directory")
-    if lost := [name for name in (*scenes.BAND_COORDINATES, "spatial_ref") if name in scene.coords]:
-        message = f"{path.name}: a {BARE_ENDING} holds samples only: {', '.join(lost)} are not kept; a store keeps them"
+    standard = not path.name.endswith(BARE_ENDING)
+    nodata = scenes.nodata(scene)
+    lost = [name for name in (*scenes.BAND_COORDINATES, "spatial_ref") if name in scene.coords]
+    if standard and nodata is not None:
+        lost.append(f"the meaning of {nodata:g} as nodata")
+    if lost:
+        message = f"{path.name}: a {path.suffix} holds samples only: {', '.join(lost)} are not kept; a store keeps them"
         warnings.warn(message, ScenePropertyWarning, stacklevel=3)
     task = Task("compressing", scene.size, "samples")
-    encoded = encode_tile(scene.to_numpy(), codec, goal, nodata=scenes.nodata(scene))
+    encoded = encode_tile(scene.to_numpy(), codec, goal, nodata=None if standard else nodata)
     if not encoded.tally.count.any():
         raise SceneError("the scene has no valid sample: all are nodata or NaN")
+    data = _standard(encoded.data, codec) if standard else encoded.data
     try:
-        store.write_whole(path, encoded.data)
+        store.write_whole(path, data)
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     task.advance(scene.size)
-    header, size = inspect(encoded.data), len(encoded.data)
-    streams = stream_sizes(header, size)
+    header, size = inspect(encoded.data), len(data)
+    streams = {"standard": size} if standard else stream_sizes(header, size)
     return report(str(path), codec.name, header.configuration, goal, scene, 1, size, streams, encoded.tally, started)
+
+
+def _standard(data: bytes, codec: Codec) -> bytes:
+    """The standard's own stream in a codestream. Raises SceneError where that alone would not give the samples back."""
+    header, streams = unpack(data)
+    levels = header.levels
+    if levels is None or levels != Integers(levels.low, levels.high) or MASK in streams:
+        raise SceneError(
+            f"a bare {codec.name} stream holds integers as they are: not floats, NaN or integers wider than"
+            f" {codec.max_bits} bits; a store keeps them"
+        )
+    return codec.configured(header.configuration).to_standard(streams)
 
 
 # --- tiles -----------------------------------------------------------------------------------------

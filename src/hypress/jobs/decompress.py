@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypress import scene as scenes
+from hypress.codec import Codec
 from hypress.files import open_scene
+from hypress.goal import Psnr, Rate
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,19 @@ def decompress(
     bands: slice | Sequence[int] | None = None,
     rows: slice | None = None,
     columns: slice | None = None,
+    goal: Rate | Psnr | None = None,
+    codec: Codec | None = None,
     overwrite: bool = False,
 ) -> Written:
     """Write the scene in `source`, or part of it, in the format that `output` ends in.
 
-    Indices count from 0, stops excluded. Only the tiles that the part touches are decoded. Raises as `open_scene`
-    and `hypress.io.write_scene`.
+    Indices count from 0, stops excluded. Only the tiles that the part touches are decoded. With a `goal`, no more of an
+    embedded codestream is read than that needs; `codec` tells what the header of a standard's own stream leaves out.
+    Raises as `open_scene` and `hypress.io.write_scene`.
     """
     from hypress.io import write_scene
 
-    scene = open_scene(source)
+    scene = open_scene(source, goal=goal, codec=codec)
     if not (bands is None and rows is None and columns is None):
         scene = scenes.crop(scene, bands=bands, rows=rows, columns=columns)
     write_scene(scene, output, overwrite=overwrite)
