@@ -315,6 +315,6 @@ def test_headers_of_any_content(draw):
 
 def test_the_header_type_is_what_the_page_lists():
     assert set(Header.__struct_fields__) == {
-        "codec", "bitstream", "configuration", "shape", "dtype", "levels", "nodata", "checksum", "embedded",
-            "streams",
+        "codec", "bitstream", "configuration", "shape", "dtype", "levels", "nodata", "checksum",
+        "embedded", "streams",
     }  # fmt: skip
