@@ -1,0 +1,1 @@
+"""The only bridge between torch and bytes: nothing outside imports torch."""
