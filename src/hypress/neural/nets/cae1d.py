@@ -5,7 +5,8 @@ After J. Kuester, W. Gross and W. Middelmann, "1D-convolutional autoencoder base
 
     (pixel, 1, band) ─► [conv k11, LeakyReLU, max-pool 2] × halvings ─► conv k9, LeakyReLU ─► conv k7, LeakyReLU
                                         ─► latent (pixel, 1, band / 2^halvings)
-    latent ─► conv k7, LeakyReLU ─► conv k9, LeakyReLU, ×2 ─► [conv k11, LeakyReLU, ×2] … ─► conv k11, sigmoid ─► (pixel, 1, band)
+    latent ─► conv k7, LeakyReLU ─► conv k9, LeakyReLU, ×2 ─► [conv k11, LeakyReLU, ×2] …
+                                        ─► conv k11, sigmoid ─► (pixel, 1, band)
 
 With two halvings this is the published network: 64, 32, 16 and 1 channels, and a latent of a quarter of the bands.
 """
