@@ -102,7 +102,7 @@ def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
         raise GoalError(f"this is no goal: {error}") from None
 
 
-DEFAULT_EXACT = "pca_jpeg2000"
+DEFAULT_LOSSLESS = "rls"
 DEFAULT_LOSSY = "pca_jpeg2000"
 DEFAULT_RELATIVE = "ccsds123"
 
@@ -111,7 +111,7 @@ def default_codec(goal: Goal) -> str:
     """The codec that keeps this goal best, among those that ship."""
     if isinstance(goal, RelativeError):
         return DEFAULT_RELATIVE
-    return DEFAULT_EXACT if isinstance(goal, Lossless | MaxError) else DEFAULT_LOSSY
+    return DEFAULT_LOSSLESS if isinstance(goal, Lossless) else DEFAULT_LOSSY
 
 
 def keeps(codec: Codec, goal: Goal) -> bool:
