@@ -95,8 +95,8 @@ class Codec(ABC):
         """This recipe changed to bound each error by `percent` of the sample's predicted value, or None."""
         return None
 
-    def to_standard(self, streams: Mapping[str, bytes]) -> bytes:
-        """The standard's own stream, from what `encode` returned. Raises ConfigurationError where it cannot say all."""
+    def to_standard(self, samples: NDArray[Any], spec: Spec) -> bytes:
+        """Samples `(band, y, x)` as the standard's own stream. Raises ConfigurationError where it cannot say all."""
         raise ConfigurationError(f"codec {self.name} has no standard stream of its own")
 
     def from_standard(self, data: bytes) -> NDArray[Any]:

@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Compress the scene IN into OUT.
 
-    OUT ends in .zarr or .zarr.zip (a store, with wavelengths, place and tiles) or in .hyp (one bare codestream of
-    the samples). IN is any format that hypress reads; several, a folder, or a quoted glob make an archive: OUT is
+    OUT ends in .zarr or .zarr.zip (a store, with wavelengths, place and tiles), in .hyp (one bare codestream of the
+    samples), or as a standard's own stream does (.ccsds123, .ccsds122). IN is any format that hypress reads; several, a folder, or a quoted glob make an archive: OUT is
     then a folder, a scene that fails does not stop the rest, and the summary says which failed and why.
 
     \b
@@ -58,11 +58,12 @@ def command(
       hypress compress scene.nc scene.zarr.zip --rate 0.5 --codec pca_jpeg2000
       hypress compress 'flight/*.hdr' archive/ --max-error 2
     """
+    from hypress.codec import of_standard
     from hypress.jobs import archive
     from hypress.jobs.compress import compress
 
     goal = o.goal_from(**goals)
-    chosen, goal = o.codec_from(codec, settings, goal)
+    chosen, goal = o.codec_from(codec or of_standard(output), settings, goal)
     options: dict[str, Any] = {
         "variable": variable,
         "tile": _tile(tile),

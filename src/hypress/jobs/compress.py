@@ -24,7 +24,7 @@ import xarray as xr
 from hypress import scene as scenes
 from hypress import store
 from hypress.codec import Codec, of_standard
-from hypress.codestream import MAX_DECODED, inspect, unpack
+from hypress.codestream import MAX_DECODED, inspect
 from hypress.errors import (
     CodestreamError,
     ConfigurationError,
@@ -36,7 +36,7 @@ from hypress.errors import (
     WriteError,
 )
 from hypress.files import BARE_ENDING, open_scene
-from hypress.goal import Goal, Psnr, Rate, goal_to_dict
+from hypress.goal import Goal, Lossless, MaxError, Psnr, Rate, goal_to_dict
 from hypress.jobs.report import Report, earlier, provenance, report, stream_sizes
 from hypress.jobs.survey import peak
 from hypress.jobs.workers import bounded, executor
@@ -136,6 +136,8 @@ def _compress_bare(
     if not path.parent.is_dir():
         raise WriteError(f"{path} cannot be written: {path.parent} is no directory")
     standard = not path.name.endswith(BARE_ENDING)
+    if standard and isinstance(goal, MaxError) and (promised := codec.with_max_error(int(goal.dn))) is not None:
+        goal = goal if promised.max_error() else Lossless()  # coarser levels are ours, not the standard's
     nodata = scenes.nodata(scene)
     lost = [name for name in (*scenes.BAND_COORDINATES, "spatial_ref") if name in scene.coords]
     if standard and nodata is not None:
@@ -144,10 +146,11 @@ def _compress_bare(
         message = f"{path.name}: a {path.suffix} holds samples only: {', '.join(lost)} are not kept; a store keeps them"
         warnings.warn(message, ScenePropertyWarning, stacklevel=3)
     task = Task("compressing", scene.size, "samples")
-    encoded = encode_tile(scene.to_numpy(), codec, goal, nodata=None if standard else nodata)
+    samples = scene.to_numpy()
+    encoded = encode_tile(samples, codec, goal, nodata=None if standard else nodata)
     if not encoded.tally.count.any():
         raise SceneError("the scene has no valid sample: all are nodata or NaN")
-    data = _standard(encoded.data, codec) if standard else encoded.data
+    data, tally = _standard(encoded, codec, samples) if standard else (encoded.data, encoded.tally)
     try:
         store.write_whole(path, data)
     except OSError as error:
@@ -155,19 +158,25 @@ def _compress_bare(
     task.advance(scene.size)
     header, size = inspect(encoded.data), len(data)
     streams = {"standard": size} if standard else stream_sizes(header, size)
-    return report(str(path), codec.name, header.configuration, goal, scene, 1, size, streams, encoded.tally, started)
+    return report(str(path), codec.name, header.configuration, goal, scene, 1, size, streams, tally, started)
 
 
-def _standard(data: bytes, codec: Codec) -> bytes:
-    """The standard's own stream in a codestream. Raises SceneError where that alone would not give the samples back."""
-    header, streams = unpack(data)
+def _standard(encoded: Encoded, codec: Codec, samples: np.ndarray[Any, Any]) -> tuple[bytes, Tally]:
+    """The standard's own stream in the configuration of a codestream, and how far what it decodes to is from `samples`.
+
+    Raises SceneError where it cannot hold them as they are.
+    """
+    header = inspect(encoded.data)
     levels = header.levels
-    if levels is None or levels != Integers(levels.low, levels.high) or MASK in streams:
+    if levels is None or levels != Integers(levels.low, levels.high) or MASK in header.sizes():
         raise SceneError(
             f"a bare {codec.name} stream holds integers as they are: not floats, NaN or integers wider than"
             f" {codec.max_bits} bits; a store keeps them"
         )
-    return codec.configured(header.configuration).to_standard(streams)
+    spec = levels.spec(header.shape, samples.dtype)
+    configured = codec.configured(header.configuration)
+    data = configured.to_standard(levels.forward(samples), spec)
+    return data, Tally.of(samples, configured.from_standard(data))
 
 
 # --- tiles -----------------------------------------------------------------------------------------
