@@ -48,8 +48,9 @@ def command(
     """Compress the scene IN into OUT.
 
     OUT ends in .zarr or .zarr.zip (a store, with wavelengths, place and tiles), in .hyp (one bare codestream of the
-    samples), or as a standard's own stream does (.ccsds123, .ccsds122). IN is any format that hypress reads; several, a folder, or a quoted glob make an archive: OUT is
-    then a folder, a scene that fails does not stop the rest, and the summary says which failed and why.
+    samples), or as a standard's own stream does (.ccsds123, .ccsds122). IN is any format that hypress reads; several,
+    a folder, or a quoted glob make an archive: OUT is then a folder, a scene that fails does not stop the rest, and
+    the summary says which failed and why.
 
     \b
     Examples:
