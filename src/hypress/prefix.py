@@ -23,7 +23,7 @@ def cut(data: bytes, goal: Rate | Psnr) -> bytes:
     """The codestream with no more of its embedded stream than the goal needs: it decodes like any other.
 
     `data` may end where `needed` says. A rate counts the codestream up to where it is cut. A PSNR is met by the first
-    of the codestream's marks, half an octave apart, at which it was measured. Raises GoalError where the codec is not
+    of the codestream's marks, an octave apart, at which it was measured. Raises GoalError where the codec is not
     embedded or the file holds less than was asked for, and CodestreamError.
     """
     header, end = measure(data)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import struct
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
@@ -31,18 +30,14 @@ from numpy.typing import NDArray
 
 from hypress import jpeg2000
 from hypress.codec import Codec, Knob, Spec
+from hypress.codecs._basis import basis_within, read_basis, write_basis
 from hypress.codecs._jpeg2000 import code_within
-from hypress.entropy.integers import decode_array, encode_array
 from hypress.entropy.residuals import decode_residuals, encode_residuals
 from hypress.errors import CodestreamError, ConfigurationError
 from hypress.jpeg2000.layout import MAX_SIZE
-from hypress.transforms.allocation import LEAST_LEVEL, Plan, Spectrum, plan
+from hypress.transforms.allocation import Plan, Spectrum, plan
 from hypress.transforms.pca import Basis, products, project, quantised_basis
 
-HEAD = struct.Struct(">IIH")
-"""Start of "basis": the step of the means in 65536ths, that of the components in sixteenths, their number."""
-COARSENINGS = 40
-"""How often, at most, the step is doubled where the budget is too small for the means alone."""
 NOISE_STEP = 8
 """Promised errors: quantiser step of the components, in standard deviations of the noise.
 
@@ -105,15 +100,7 @@ class PcaJpeg2000(Codec):
             return self._encode_promised(samples, self.max_error_dn)
         budget = int(self.rate_bpppc * samples.size / 8)
         chosen = plan(samples, Spectrum.of(samples), bits=8.0 * budget, sweeps=self.sweeps)
-        chosen = chosen.at(max(chosen.level, LEAST_LEVEL))
-        basis = chosen.basis()
-        head = _write_basis(basis)
-        for _ in range(COARSENINGS):
-            if len(head) <= budget:
-                break
-            chosen = chosen.at(chosen.level * 4)
-            basis = chosen.basis()
-            head = _write_basis(basis)
+        chosen, basis, _ = basis_within(chosen, budget)
         return min(self._fitted(samples, chosen, basis, budget), key=lambda trial: trial[0])[1]
 
     def _fitted(
@@ -122,7 +109,7 @@ class PcaJpeg2000(Codec):
         """Expected squared error and streams, of the first basis and of each refit."""
         candidates = self._levels(samples.shape)
         for trial in range(self.refits + 1):
-            head = _write_basis(basis)
+            head = write_basis(basis)
             components = project(samples, basis.means, basis.analysis())
             best = math.inf
             for levels in candidates if basis.components else []:
@@ -140,7 +127,7 @@ class PcaJpeg2000(Codec):
                     best, candidates, stream = cut.squared_error, [levels], coded.write(cut)
             if best == math.inf:
                 if trial == 0:
-                    yield 0.0, {"basis": _write_basis(basis.without_components()), "components": b""}
+                    yield 0.0, {"basis": write_basis(basis.without_components()), "components": b""}
                 return
             decoded = jpeg2000.decode(stream, shape=components.shape)
             cross, energy = products(samples, basis.means, decoded)
@@ -165,7 +152,7 @@ class PcaJpeg2000(Codec):
 
     def _encode_promised(self, samples: NDArray[Any], dn: int) -> dict[str, bytes]:
         basis, step16 = self._predictor(samples, dn)
-        streams = {"basis": _write_basis(basis, step16), "components": b""}
+        streams = {"basis": write_basis(basis, step16), "components": b""}
         components = np.zeros((0, *samples.shape[1:]))
         if basis.components:
             step = step16 / 16
@@ -197,7 +184,7 @@ class PcaJpeg2000(Codec):
         if set(streams) != names:
             raise CodestreamError(f"pca_jpeg2000 needs the streams {sorted(names)}, not {sorted(streams)}")
         bands, rows, columns = spec.shape
-        basis, step16 = _read_basis(streams["basis"], bands)
+        basis, step16 = read_basis(streams["basis"], bands)
         shape = (basis.components, rows, columns)
         if basis.components:
             decoded = jpeg2000.decode(streams["components"], shape=shape)
@@ -210,16 +197,3 @@ class PcaJpeg2000(Codec):
         residual += predicted
         limits = np.iinfo(spec.dtype)
         return np.clip(residual, limits.min, limits.max, out=residual).astype(spec.dtype)
-
-
-def _write_basis(basis: Basis, step16: int = 16) -> bytes:
-    return HEAD.pack(basis.mean_step, step16, basis.components) + encode_array(basis.integers)
-
-
-def _read_basis(data: bytes, bands: int) -> tuple[Basis, int]:
-    if len(data) < HEAD.size:
-        raise CodestreamError("pca_jpeg2000: the basis is cut short")
-    mean_step, step16, count = HEAD.unpack_from(data)
-    if count > bands:
-        raise CodestreamError(f"pca_jpeg2000: a basis of {count} components for {bands} bands")
-    return Basis(decode_array(data[HEAD.size :], (1 + count, bands)), mean_step), step16

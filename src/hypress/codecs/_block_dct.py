@@ -1,0 +1,71 @@
+"""Block transforms at a budget of bytes, as the codecs here use them: the dead zone, and the step that fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+ROUNDING = 0.42
+"""What is added to a coefficient in steps before it is cut: less than a half, for small ones are dear."""
+ALONE, NEARLY_ALONE = 0.8, 0.7
+"""Coefficients in steps below which a one with no neighbour, or with a single one beside it, is not worth its bits."""
+SPENT = 0.99
+"""Share of a budget that is good enough."""
+TRIALS = 12
+FINEST, COARSEST = 2.0**-4, 2.0**24
+"""Steps between which is searched."""
+
+
+def quantise(coefficients: NDArray[np.float64], step: float) -> NDArray[np.int32]:
+    """Coefficients `(plane, block row, block column, y, x)` in steps; zero where one is worth less than it costs."""
+    magnitude = np.abs(coefficients) / step
+    levels = np.floor(magnitude + ROUNDING)
+    beside = np.zeros_like(levels)
+    for axis in (1, 2, 3, 4):  # the same coefficient in the blocks around, and the coefficients around it
+        one, other = [slice(None)] * 5, [slice(None)] * 5
+        one[axis], other[axis] = slice(1, None), slice(None, -1)
+        beside[tuple(one)] += levels[tuple(other)]
+        beside[tuple(other)] += levels[tuple(one)]
+    least = np.where(beside == 0, ALONE, np.where(beside == 1, NEARLY_ALONE, 0.0))
+    levels[(levels == 1) & (magnitude < least)] = 0
+    return np.asarray(np.copysign(np.minimum(levels, 2.0**20 - 1), coefficients), np.int32)
+
+
+def finest_within(budget: int, start: float, code: Callable[[float], tuple[int, T]]) -> T:
+    """What `code(step)` makes with the finest step found whose bytes are at most `budget`; the coarsest if none are.
+
+    `code` returns bytes and a result; bytes are taken to fall about as 1/step. Secants on logarithmic scales, from
+    `start`, kept inside the bracket.
+    """
+    low, high = math.log(FINEST), math.log(COARSEST)
+    at, slope = min(max(math.log(start), low), high), -0.7
+    before: tuple[float, float] | None = None
+    best: T | None = None
+    fits = 0
+    for _ in range(TRIALS):
+        size, result = code(math.exp(at))
+        over = math.log(max(size, 1) / max(budget, 1))
+        if over <= 0:
+            if best is None or size > fits:
+                best, fits = result, size
+            high = at
+            if size >= SPENT * budget or at <= math.log(FINEST):
+                break
+        else:
+            low = at
+            if at >= math.log(COARSEST):
+                best = result if best is None else best
+                break
+        if before is not None and before[0] != at and (over - before[1]) * (at - before[0]) < 0:
+            slope = (over - before[1]) / (at - before[0])
+        before = (at, over)
+        wanted = at + (math.log(0.995) - over) / slope
+        at = wanted if low < wanted < high else (low + high) / 2 if high - low < 8 else at + math.copysign(3, over)
+        at = min(max(at, low), high)
+    return code(COARSEST)[1] if best is None else best
