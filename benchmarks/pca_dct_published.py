@@ -12,7 +12,8 @@ import argparse
 import numpy as np
 
 import hypress
-from hypress.codecs._block_dct import finest_within, quantise
+from hypress.codecs._step import finest_within, quantise
+from hypress.codecs.pca_dct import WORTH
 from hypress.entropy.blocks import encode_blocks
 from hypress.metrics import Tally
 from hypress.transforms import dct
@@ -61,7 +62,7 @@ def coded(samples: np.ndarray, spectrum: Spectrum, count: int, budget: int, size
     coefficients = dct.forward(projected(samples, spectrum, count), size)
 
     def code(step: float) -> tuple[int, np.ndarray]:
-        levels = quantise(coefficients, step)
+        levels = quantise(coefficients, step, **WORTH)
         return len(encode_blocks(levels)), levels * step
 
     return back(samples, spectrum, count, finest_within(max(budget, 0), 64.0, code))

@@ -5,7 +5,8 @@ import pytest
 
 import hypress
 from hypress.codec import Spec, find
-from hypress.codecs._block_dct import COARSEST, finest_within, quantise
+from hypress.codecs._step import COARSEST, finest_within, quantise
+from hypress.codecs.pca_dct import WORTH
 from hypress.metrics import Tally
 
 
@@ -63,11 +64,11 @@ def test_the_loop_is_what_the_decoder_has():
 def test_quantise_drops_what_stands_alone():
     coefficients = np.zeros((1, 3, 3, 8, 8))
     coefficients[0, 1, 1, 4, 4] = 0.75
-    assert not quantise(coefficients, 1.0).any()
+    assert not quantise(coefficients, 1.0, **WORTH).any()
     coefficients[0, 1, 1, 4, 5] = 3.0
     coefficients[0, 1, 1, 5, 4] = 3.0
-    assert quantise(coefficients, 1.0)[0, 1, 1, 4, 4] == 1
-    assert np.array_equal(quantise(-coefficients, 1.0), -quantise(coefficients, 1.0))
+    assert quantise(coefficients, 1.0, **WORTH)[0, 1, 1, 4, 4] == 1
+    assert np.array_equal(quantise(-coefficients, 1.0, **WORTH), -quantise(coefficients, 1.0, **WORTH))
 
 
 @pytest.mark.parametrize("start", [1e-3, 1.0, 1e6])

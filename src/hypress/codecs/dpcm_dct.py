@@ -23,7 +23,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
-from hypress.codecs._block_dct import finest_within, quantise
+from hypress.codecs._step import finest_within, quantise
+from hypress.codecs.pca_dct import WORTH
 from hypress.entropy.blocks import decode_blocks, encode_blocks
 from hypress.entropy.integers import decode_array, encode_array
 from hypress.errors import CodestreamError
@@ -81,7 +82,9 @@ class DpcmDct(Codec):
         for band, image in enumerate(samples):
             weights[band] = _fitted(image, decoded[: min(band, self.prediction_bands)], self.prediction_bands)
             predicted = _predict(weights[band], decoded)
-            levels[band] = quantise(dct.forward((image - predicted)[None], self.block), step / (1 << STEP_POINT))[0]
+            levels[band] = quantise(
+                dct.forward((image - predicted)[None], self.block), step / (1 << STEP_POINT), **WORTH
+            )[0]
             latest = _reconstruct(predicted, levels[band], step, spec)
             decoded = np.concatenate([latest[None], decoded[:-1]])
         return weights, levels

@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
 from hypress.codecs._basis import basis_within, read_basis
-from hypress.codecs._block_dct import finest_within, quantise
+from hypress.codecs._step import finest_within, quantise
 from hypress.entropy.blocks import decode_blocks, encode_blocks
 from hypress.errors import CodestreamError
 from hypress.transforms import dct
 from hypress.transforms.allocation import Spectrum, plan
 from hypress.transforms.pca import project
 
+WORTH: dict[str, Any] = {"axes": (1, 2, 3, 4), "alone": 0.8, "nearly_alone": 0.7}
+"""When a coefficient that stands alone, in its block and beside the same one of other blocks, is dropped."""
 STEP_BITS = 16
 """Bits after the point of the stored step."""
 
@@ -61,7 +63,7 @@ class PcaDct(Codec):
 
         def code(step: float) -> tuple[int, bytes]:
             stored = round(step * (1 << STEP_BITS))
-            data = stored.to_bytes(6, "big") + encode_blocks(quantise(coefficients, stored / (1 << STEP_BITS)))
+            data = stored.to_bytes(6, "big") + encode_blocks(quantise(coefficients, stored / (1 << STEP_BITS), **WORTH))
             return len(data) + len(head), data
 
         return {"basis": head, "coefficients": finest_within(budget, chosen.step, code)}

@@ -1,4 +1,4 @@
-"""Block transforms at a budget of bytes, as the codecs here use them: the dead zone, and the step that fits."""
+"""One quantiser step for a whole scene: the dead zone, and the step that fits a budget of bytes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ T = TypeVar("T")
 
 ROUNDING = 0.42
 """What is added to a coefficient in steps before it is cut: less than a half, for small ones are dear."""
-ALONE, NEARLY_ALONE = 0.8, 0.7
-"""Coefficients in steps below which a one with no neighbour, or with a single one beside it, is not worth its bits."""
 SPENT = 0.99
 """Share of a budget that is good enough."""
 TRIALS = 12
@@ -22,17 +20,22 @@ FINEST, COARSEST = 2.0**-4, 2.0**24
 """Steps between which is searched."""
 
 
-def quantise(coefficients: NDArray[np.float64], step: float) -> NDArray[np.int32]:
-    """Coefficients `(plane, block row, block column, y, x)` in steps; zero where one is worth less than it costs."""
+def quantise(
+    coefficients: NDArray[np.floating], step: float, axes: tuple[int, ...], alone: float, nearly_alone: float
+) -> NDArray[np.int32]:
+    """Coefficients in steps, zero where one is worth less than it costs.
+
+    That is a one below `alone` steps that has no neighbour along `axes`, or below `nearly_alone` that has a single one.
+    """
     magnitude = np.abs(coefficients) / step
     levels = np.floor(magnitude + ROUNDING)
     beside = np.zeros_like(levels)
-    for axis in (1, 2, 3, 4):  # the same coefficient in the blocks around, and the coefficients around it
-        one, other = [slice(None)] * 5, [slice(None)] * 5
+    for axis in axes:
+        one, other = [slice(None)] * levels.ndim, [slice(None)] * levels.ndim
         one[axis], other[axis] = slice(1, None), slice(None, -1)
         beside[tuple(one)] += levels[tuple(other)]
         beside[tuple(other)] += levels[tuple(one)]
-    least = np.where(beside == 0, ALONE, np.where(beside == 1, NEARLY_ALONE, 0.0))
+    least = np.where(beside == 0, alone, np.where(beside == 1, nearly_alone, 0.0))
     levels[(levels == 1) & (magnitude < least)] = 0
     return np.asarray(np.copysign(np.minimum(levels, 2.0**20 - 1), coefficients), np.int32)
 
