@@ -7,7 +7,8 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,6 +26,63 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     help="Threads, each with a tile in memory.  [default: one a core]",
 )
+
+
+def key_options(command: F) -> F:
+    """The secret of a scene: from a file, or asked for."""
+    for option in reversed(
+        (
+            click.option("--key-file", metavar="FILE", help="The secret, where the codec takes one: what FILE holds."),
+            click.option("--key", "ask", is_flag=True, help="Ask for the secret on the terminal, without echo."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def secret_from(key_file: str | None, ask: bool) -> Iterator[None]:
+    """Work with the secret that was given, if one was; a line end at the end of the file is no part of it."""
+    if key_file is None and not ask:
+        yield
+        return
+    from hypress import secret
+
+    if key_file is not None and ask:
+        raise click.UsageError("give --key-file or --key, not both")
+    if key_file is None:
+        given: str | bytes = click.prompt("secret", hide_input=True, err=True)
+    else:
+        given = Path(key_file).read_bytes().rstrip(b"\r\n")
+        with suppress(UnicodeDecodeError):
+            given = given.decode()
+    with secret.use(given):
+        yield
+
+
+def rewrite(
+    source: str,
+    output: str,
+    change: Callable[[bytes, bytes], bytes],
+    key_file: str | None,
+    ask: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write to `output` what `change` makes of the file `source` and the secret."""
+    from hypress import secret
+    from hypress.errors import OutputExistsError
+    from hypress.store import write_whole
+
+    if Path(output).exists() and not overwrite:
+        raise OutputExistsError(f"{output} exists; choose another name or allow overwriting (--overwrite)")
+    with secret_from(key_file, ask):
+        changed = change(Path(source).read_bytes(), secret.required(source))
+    write_whole(Path(output), changed)
+    if as_json:
+        print_json({"output": output, "bytes": len(changed)})
+    else:
+        click.echo(f"{output}: {size(len(changed))}")
 
 
 def goal_options(command: F) -> F:
@@ -102,18 +160,33 @@ def goal_from(
 def codec_from(name: str | None, settings: tuple[str, ...], goal: Goal | None) -> tuple[Codec, Goal | None]:
     """Codec and goal for `--codec NAME --set field=value …`. The goal is None where the knob was set by hand."""
     from hypress.codec import make
-    from hypress.errors import ConfigurationError
     from hypress.goal import Lossless, default_codec
 
-    fields = {}
+    given = fields(settings)
+    codec = make(name or default_codec(goal or Lossless()), given, strict=False)
+    turned = codec.knob is not None and codec.knob.field in given
+    return codec, goal if goal is not None or turned else Lossless()
+
+
+def fields(settings: tuple[str, ...]) -> dict[str, Any]:
+    """What `--set field=value …` says; a value that begins as a list or an object is read as JSON."""
+    import json
+
+    from hypress.errors import ConfigurationError
+
+    found: dict[str, Any] = {}
     for setting in settings:
         field, equals, value = setting.partition("=")
         if not equals:
             raise ConfigurationError(f"--set takes field=value, not {setting!r}")
-        fields[field.strip()] = None if value.strip().lower() in ("none", "null") else value.strip()
-    codec = make(name or default_codec(goal or Lossless()), fields, strict=False)
-    turned = codec.knob is not None and codec.knob.field in fields
-    return codec, goal if goal is not None or turned else Lossless()
+        value = value.strip()
+        try:
+            found[field.strip()] = json.loads(value) if value[:1] in ("[", "{") else value
+        except ValueError as error:
+            raise ConfigurationError(f"--set {setting}: this is no JSON ({error})") from None
+        if value.lower() in ("none", "null"):
+            found[field.strip()] = None
+    return found
 
 
 def print_json(result: Any) -> None:

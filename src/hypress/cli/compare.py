@@ -12,12 +12,15 @@ from hypress.cli import _options as o
 @click.argument("decoded", metavar="B")
 @click.option("--peak", type=float, metavar="DN", help="The peak for PSNR and SSIM.  [default: A's maximum]")
 @click.option("--no-ssim", is_flag=True, help="Leave out SSIM, which takes most of the time.")
+@o.key_options
 @o.json_option
-def command(original: str, decoded: str, peak: float | None, no_ssim: bool, as_json: bool) -> None:
+def command(
+    original: str, decoded: str, peak: float | None, no_ssim: bool, key_file: str | None, ask: bool, as_json: bool
+) -> None:
     """Compare scene B with the original A, both of any format that hypress reads."""
     from hypress.jobs.compare import compare
 
-    with o.bar():
+    with o.secret_from(key_file, ask), o.bar():
         result = compare(original, decoded, peak=peak, ssim=not no_ssim)
     if as_json:
         o.print_json(result.to_dict())

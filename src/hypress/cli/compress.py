@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -28,6 +29,12 @@ from hypress.cli import _options as o
     metavar="ENDING",
     help="For an archive: .zarr.zip, .zarr or .hyp.",
 )
+@o.key_options
+@click.option(
+    "--history",
+    metavar="DIR",
+    help="Write how the fit of a network evolves: metrics and a quick look at each checkpoint.",
+)
 @o.overwrite_option
 @o.json_option
 def command(
@@ -41,6 +48,9 @@ def command(
     scheduler: str | None,
     resume: bool,
     ending: str,
+    key_file: str | None,
+    ask: bool,
+    history: str | None,
     overwrite: bool,
     as_json: bool,
     **goals: Any,
@@ -74,7 +84,7 @@ def command(
         "resume": resume,
     }
     if archive.is_archive(inputs):
-        with o.bar():
+        with o.secret_from(key_file, ask), _recorded(history), o.bar():
             summary = archive.compress_all(inputs, output, chosen, goal, ending=ending, **options)
         if as_json:
             o.print_json(summary.to_dict())
@@ -83,12 +93,20 @@ def command(
         if summary.failed:
             raise click.exceptions.Exit(2)
         return
-    with o.bar():
+    with o.secret_from(key_file, ask), _recorded(history), o.bar():
         report = compress(inputs[0], output, chosen, goal, **options)
     if as_json:
         o.print_json(report.to_dict())
     else:
         _print_report(report)
+
+
+def _recorded(folder: str | None) -> AbstractContextManager[Any]:
+    if folder is None:
+        return nullcontext()
+    from hypress.neural import history
+
+    return history.record(folder)
 
 
 def _tile(text: str | None) -> tuple[int, ...] | None:

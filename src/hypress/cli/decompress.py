@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     metavar="FIELD=VALUE",
     help="For a standard's own stream: say what its header leaves out; repeatable.",
 )
+@o.key_options
 @o.overwrite_option
 @o.json_option
 def command(
@@ -41,6 +42,8 @@ def command(
     psnr: float | None,
     peak: float | None,
     settings: tuple[str, ...],
+    key_file: str | None,
+    ask: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -52,7 +55,7 @@ def command(
     """
     from hypress.jobs.decompress import decompress
 
-    with o.bar():
+    with o.secret_from(key_file, ask), o.bar():
         written = decompress(
             source,
             output,

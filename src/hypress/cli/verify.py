@@ -10,13 +10,16 @@ from hypress.cli import _options as o
 @click.command(short_help="Check that a store or codestream is whole.")
 @click.argument("path", metavar="FILE")
 @click.option("--against", metavar="ORIGINAL", help="Measure every tile against the original scene too.")
+@o.key_options
 @o.workers_option
 @o.json_option
-def command(path: str, against: str | None, workers: int | None, as_json: bool) -> None:
+def command(
+    path: str, against: str | None, key_file: str | None, ask: bool, workers: int | None, as_json: bool
+) -> None:
     """Decode every tile of FILE, checking every checksum. Exit code 1 where anything is damaged or missing."""
     from hypress.jobs.verify import verify
 
-    with o.bar():
+    with o.secret_from(key_file, ask), o.bar():
         verdict = verify(path, against, workers=workers)
     if as_json:
         o.print_json(verdict.to_dict())

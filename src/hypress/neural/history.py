@@ -7,7 +7,7 @@
 Beside loss and PSNR stands the comparison of C. Deng, Y. Cen and L. Zhang (Remote Sensing 12, 3657, 2020, equation
 3): the discrete entropies of the original and of the generated scene, both scaled to 0 … 255.
 
-The listener is local to the context, as in `progress`; without one nothing is computed.
+It holds inside the block and for the threads that work for it, see `ambient`; outside nothing is computed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypress.ambient import Ambient
 from hypress.neural.fitting import Checkpoint
 
 METRICS = "metrics.jsonl"
@@ -67,18 +67,15 @@ class Recorder:
             out.write(json.dumps(line) + "\n")
 
 
-_recorder: ContextVar[Recorder | None] = ContextVar("hypress_history", default=None)
+_recorder: Ambient[Recorder] = Ambient("hypress_history")
 
 
 @contextlib.contextmanager
 def record(folder: str | Path) -> Iterator[Recorder]:
     """Write the evolution of all fits inside the block into `folder`, made if need be; old metrics are replaced."""
     recorder = Recorder(folder)
-    token = _recorder.set(recorder)
-    try:
+    with _recorder.use(recorder):
         yield recorder
-    finally:
-        _recorder.reset(token)
 
 
 def watcher(task: str, original: NDArray[Any], generate: Callable[[], NDArray[Any]]) -> Callable[[Checkpoint], None]:
