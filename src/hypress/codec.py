@@ -69,6 +69,8 @@ class Codec(ABC):
     """The extra to install, such as `neural`. Such dependencies are imported inside methods."""
     max_bits: ClassVar[int] = 16
     """Widest samples that the codec takes; wider ones are split or quantised before it sees them."""
+    bands: ClassVar[tuple[int, ...]] = ()
+    """The only numbers of bands that it takes as it is by default; none named: any."""
     embedded: ClassVar[str | None] = None
     """The last stream, where each of its prefixes decodes: a goal is met by cutting it instead of by coding again."""
     ending: ClassVar[str | None] = None

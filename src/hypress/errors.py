@@ -68,3 +68,7 @@ class UnknownCodecError(HypressError, LookupError):
 
 class MissingExtraError(HypressError, ImportError):
     """A codec needs an optional dependency; the message names the extra to install."""
+
+
+class WeightsError(HypressError, LookupError):
+    """Trained weights are missing, damaged, or not those that are needed."""

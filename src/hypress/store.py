@@ -40,6 +40,7 @@ from hypress.errors import (
 )
 from hypress.goal import Psnr, Rate
 from hypress.tiles import Grid, Tile
+from hypress.whole import write_whole
 
 ARRAY = "scene"
 JOB = "hypress-job.json"
@@ -348,17 +349,6 @@ def _pack(folder: Path, target: Path) -> None:
                 packed.open(entry, "w", force_zip64=path.stat().st_size > 1 << 31) as out,
             ):
                 shutil.copyfileobj(source, out, 1 << 20)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a local file whole or not at all: under a temporary name, then renamed. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.writing")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def rewrite(
     """Write to `output` what `change` makes of the file `source` and the secret."""
     from hypress import secret
     from hypress.errors import OutputExistsError
-    from hypress.store import write_whole
+    from hypress.whole import write_whole
 
     if Path(output).exists() and not overwrite:
         raise OutputExistsError(f"{output} exists; choose another name or allow overwriting (--overwrite)")

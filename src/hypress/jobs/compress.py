@@ -47,6 +47,7 @@ from hypress.restore import MASK, decode
 from hypress.tile import Encoded, encode_tile, resolve
 from hypress.tiles import Grid, Tile
 from hypress.version import __version__
+from hypress.whole import write_whole
 
 
 def compress(
@@ -152,7 +153,7 @@ def _compress_bare(
         raise SceneError("the scene has no valid sample: all are nodata or NaN")
     data, tally = _standard(encoded, codec, samples) if standard else (encoded.data, encoded.tally)
     try:
-        store.write_whole(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     task.advance(scene.size)

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 
 from hypress.ambient import Ambient
 from hypress.neural.fitting import Checkpoint
+from hypress.png import encode
 
 METRICS = "metrics.jsonl"
 STRETCH = (2, 98)
@@ -62,7 +61,7 @@ class Recorder:
             "original_entropy_bits": entropy_bits(original, low, high),
             "image": image,
         }
-        (self.folder / image).write_bytes(png(quick_look(found, original)))
+        (self.folder / image).write_bytes(encode(quick_look(found, original)))
         with self._lock, open(self.folder / METRICS, "a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
 
@@ -106,14 +105,3 @@ def quick_look(samples: NDArray[Any], original: NDArray[Any]) -> NDArray[np.uint
     low, high = np.percentile(original[chosen], STRETCH, axis=(1, 2))[..., None, None]
     scaled = (samples[chosen] - low) * (255 / np.maximum(high - low, 1e-300))
     return np.moveaxis(np.clip(np.rint(scaled), 0, 255).astype(np.uint8), 0, 2)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """An image `(y, x, 3)` as PNG (W3C Recommendation, ISO/IEC 15948)."""
-    rows, columns, _ = pixels.shape
-    raw = np.zeros((rows, 1 + 3 * columns), np.uint8)  # each row begins with its filter, 0: none
-    raw[:, 1:] = pixels.reshape(rows, -1)
-    head = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(raw.tobytes())), (b"IEND", b""))
-    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
