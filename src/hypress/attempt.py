@@ -23,6 +23,7 @@ from hypress.levels import Levels
 from hypress.metrics import Tally, bpppc
 from hypress.once import once
 from hypress.restore import MASK, SIDES, Restored
+from hypress.valid import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,10 +71,19 @@ class Job:
             else:
                 anything = self.samples[self.valid][0]
                 integers = chosen.forward(np.where(self.valid, self.samples, anything))
-                valid = np.tile(self.valid, (chosen.parts(self.samples.dtype), 1, 1))
-                integers = masks.fill(integers, valid)
+                integers = masks.fill(integers, self._valid(chosen))
             self._dense = (chosen, np.ascontiguousarray(integers))
         return self._dense[1]
+
+    def coded(self, codec: Codec, chosen: Levels) -> dict[str, bytes]:
+        """The codec's streams of those integers."""
+        spec = chosen.spec(self.samples.shape, self.samples.dtype)  # type: ignore[arg-type]
+        with told(None if self.valid is None else self._valid(chosen)):
+            return dict(codec.encode(self.dense(chosen), spec))
+
+    def _valid(self, chosen: Levels) -> NDArray[np.bool_]:
+        """Of the codec's integers, those that are real."""
+        return np.tile(self.valid, (chosen.parts(self.samples.dtype), 1, 1))  # type: ignore[arg-type]
 
     def header(self, codec: Codec, chosen: Levels | None) -> Header:
         """What the codestream says before its streams."""
@@ -110,8 +120,7 @@ class Attempt:
             whole, size = self.cut_from
             *_, last = whole._coded
             return whole._coded | {last: whole._coded[last][:size]}
-        spec = self.chosen.spec(self.job.samples.shape, self.job.samples.dtype)  # type: ignore[arg-type]
-        coded = dict(self.codec.encode(self.job.dense(self.chosen), spec))
+        coded = self.job.coded(self.codec, self.chosen)
         if reserved := {MASK, SIDES} & set(coded):
             raise ConfigurationError(f"codec {self.codec.name} names a stream {reserved}, which is taken")
         if self.codec.embedded is not None and [*coded][-1:] != [self.codec.embedded]:

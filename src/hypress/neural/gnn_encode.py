@@ -20,6 +20,7 @@ from hypress.neural.gnn_plan import LATENT, Shape, plan_within
 from hypress.neural.gnn_rate import natural_steps, rounded_within, steps_of
 from hypress.neural.gnn_scenes import Scenes
 from hypress.neural.recent import Recent, digest
+from hypress.valid import valid_samples
 
 ROUNDED = 0.4
 """Share of steps and time in which rounded weights are fitted."""
@@ -51,13 +52,14 @@ def encode(
         kernel=kernel,
         per_neuron=per_neuron,
     )
-    key = (digest(samples), plan, settings)
+    valid = valid_samples()
+    key = (digest(samples, valid), plan, settings)
     lock, seed = b"", None
     if keyed:
         salt = hashlib.blake2b(repr(key).encode(), digest_size=gnn_key.SALT).digest()
         lock, seed = gnn_key.lock(salt)
     latent = gnn_key.latent(seed or gnn_key.PUBLIC) if settings.published else None
-    scenes = Scenes([samples], plan, latent)
+    scenes = Scenes([samples], plan, latent, valid)
 
     def streams(rounded: Rounded) -> dict[str, bytes]:
         network = write_network(plan, scenes.low, scenes.high, rounded)

@@ -37,9 +37,19 @@ Where the first layer is whole, it is "first" `(neuron, 50)` and "first bias" in
 class Scenes:
     """Scenes of integers `(band, y, x)`, of as many bands each, that one network of this plan is to generate."""
 
-    def __init__(self, scenes: Sequence[NDArray[Any]], plan: Plan, latent: NDArray[np.float32] | None = None) -> None:
-        """With a `latent` code `(50,)` the first layer is whole; then there is one scene."""
-        self.scenes, self.plan = scenes, plan
+    def __init__(
+        self,
+        scenes: Sequence[NDArray[Any]],
+        plan: Plan,
+        latent: NDArray[np.float32] | None = None,
+        valid: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """With a `latent` code `(50,)` the first layer is whole; then there is one scene.
+
+        Where a scene is `valid`, its samples are real; None: everywhere. Others have no part in loss and quality.
+        """
+        self.scenes, self.plan, self.valid = scenes, plan, valid
+        self.count = int(valid.sum()) if valid is not None else sum(s.size for s in scenes)
         self.latent = None if latent is None else torch.from_numpy(latent)
         self.low, self.high = min(int(s.min()) for s in scenes), max(int(s.max()) for s in scenes)
         self.half = max(self.high - self.low, 1) / 2
@@ -48,7 +58,7 @@ class Scenes:
             for n, (_, rows, columns) in enumerate(s.shape for s in scenes)
             for b in cut(rows, columns, plan.blocks, EDGE, plan.radius)
         ]
-        self._only = self._target(*self.blocks[0]) if len(self.blocks) == 1 else None
+        self._only = self._wanted(*self.blocks[0]) if len(self.blocks) == 1 else None
 
     def threads(self) -> AbstractContextManager[None]:
         """Let torch compute with as many threads as suit these scenes, whatever the machine has."""
@@ -56,13 +66,15 @@ class Scenes:
 
     # --- what is wanted ---
 
-    def target(self, scene: int, block: Block) -> Tensor:
-        """Samples `(band, y, x)` of a block, in [−1, 1]."""
-        return self._target(scene, block) if self._only is None else self._only
+    def error(self, generated: Tensor, scene: int, block: Block) -> Tensor:
+        """How far `generated` is from the samples `(band, y, x)` of a block, in [−1, 1]; 0 where none is real."""
+        target, real = self._wanted(scene, block) if self._only is None else self._only
+        return generated - target if real is None else (generated - target) * real
 
-    def _target(self, scene: int, block: Block) -> Tensor:
+    def _wanted(self, scene: int, block: Block) -> tuple[Tensor, Tensor | None]:
         samples = self.scenes[scene][:, *block.pixels].astype(np.float32)
-        return torch.from_numpy((samples - np.float32(self.low)) / np.float32(self.half) - 1)
+        target = torch.from_numpy((samples - np.float32(self.low)) / np.float32(self.half) - 1)
+        return target, None if self.valid is None else torch.from_numpy(self.valid[:, *block.pixels].copy())
 
     def drawn(self, seed: int) -> Iterator[list[tuple[int, Block]]]:
         """Blocks for one step after the other: all, or a few, none twice before all have been seen."""
@@ -108,13 +120,13 @@ class Scenes:
     @torch.no_grad()
     def mse(self, state: State) -> float:
         """Mean squared error of what is in [−1, 1]."""
-        total = sum(_squared(self.generate(state, *block), self.target(*block)) for block in self.blocks)
-        return total / sum(s.size for s in self.scenes)
+        total = sum(_squared(self.error(self.generate(state, *block), *block)) for block in self.blocks)
+        return total / self.count
 
     @torch.no_grad()
     def distance(self, one: State, other: State) -> float:
         """Squared difference of what two networks make of a few blocks."""
-        return sum(_squared(self.generate(one, *block), self.generate(other, *block)) for block in self.some())
+        return sum(_squared(self.generate(one, *block) - self.generate(other, *block)) for block in self.some())
 
     def psnr_db(self, state: State) -> float:
         """The peak is the largest magnitude of a sample."""
@@ -144,7 +156,7 @@ class Scenes:
         optimiser.zero_grad()
         total = 0.0
         for scene, block in blocks:
-            error = make(scene, block) - self.target(scene, block)
+            error = self.error(make(scene, block), scene, block)
             loss = torch.mean(torch.abs(error) ** power) / len(blocks)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
@@ -156,5 +168,5 @@ class Scenes:
         return history.watcher(task, self.scenes[0], lambda: self.integers(state(), 0))
 
 
-def _squared(one: Tensor, other: Tensor) -> float:
-    return float(torch.sum(torch.square(one - other)))
+def _squared(error: Tensor) -> float:
+    return float(torch.sum(torch.square(error)))

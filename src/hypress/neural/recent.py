@@ -37,7 +37,10 @@ class Recent(Generic[T]):
         return value
 
 
-def digest(samples: NDArray[Any]) -> bytes:
-    """What tells one array of samples from another."""
+def digest(samples: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> bytes:
+    """What tells one array of samples, and of those that are real, from another."""
     about = f"{samples.shape}{samples.dtype.str}".encode()
-    return hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16, key=about[:64]).digest()
+    found = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16, key=about[:64])
+    if valid is not None:
+        found.update(np.packbits(valid).data)
+    return found.digest()

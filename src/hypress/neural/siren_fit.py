@@ -29,6 +29,8 @@ class Shown:
     samples: NDArray[Any]
     """`(band, y, x)`."""
     generated: Callable[[Layers], NDArray[Any]]
+    weights: NDArray[np.float32] | None = None
+    """Of the squared errors of targets, `(out, pixel)` or `(1, pixel)`: 0 where there is no real sample; None: 1."""
 
 
 class Training:
@@ -56,6 +58,9 @@ class Training:
         self.net, self.psnr_db, self.scene = net, psnr_db, scene
         self.inputs = torch.from_numpy(np.ascontiguousarray(inputs.T))
         self.targets = torch.from_numpy(np.ascontiguousarray(targets.T))
+        self.weights = None
+        if scene.weights is not None:
+            self.weights = torch.from_numpy(np.ascontiguousarray(scene.weights.T)).expand(*self.targets.shape)
         self.optimiser = torch.optim.Adam(net.parameters(), lr=effort.learning_rate)
         self.learning_rate, self.decay = effort.learning_rate, decay
         self.samples = samples(scene.samples.shape, effort.sampling, effort.seed) if effort.sampling < 1 else None
@@ -81,11 +86,13 @@ class Training:
         if self.decay:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-        inputs, targets = self.inputs, self.targets
+        inputs, targets, weights = self.inputs, self.targets, self.weights
         if self.samples is not None:
             chosen = torch.from_numpy(next(self.samples))
             inputs, targets = inputs[chosen], targets[chosen]
-        loss = torch.mean(torch.square(self.net(inputs, self.rounding) - targets))
+            weights = None if weights is None else weights[chosen]
+        errors = torch.square(self.net(inputs, self.rounding) - targets)
+        loss = torch.mean(errors) if weights is None else torch.sum(weights * errors) / weights.sum().clamp_min(1)
         if self.price:
             loss = loss + self.price * self.net.bits(self.quantum)
         self.optimiser.zero_grad()
@@ -95,9 +102,11 @@ class Training:
 
     @torch.inference_mode()
     def _evaluate(self) -> float:
-        blocks = zip(torch.split(self.inputs, 1 << 16), torch.split(self.targets, 1 << 16), strict=True)
-        total = sum(float(torch.sum(torch.square(self.net(i, self.rounding) - t))) for i, t in blocks)
-        return self.psnr_db(total / self.targets.numel())
+        total = 0.0
+        for block in torch.split(torch.arange(len(self.inputs)), 1 << 16):
+            errors = torch.square(self.net(self.inputs[block], self.rounding) - self.targets[block])
+            total += float(torch.sum(errors if self.weights is None else self.weights[block] * errors))
+        return self.psnr_db(total / (self.targets.numel() if self.weights is None else float(self.weights.sum())))
 
     @torch.inference_mode()
     def _snapshot(self) -> Layers:

@@ -38,6 +38,7 @@ from hypress.neural.siren_grids import (
 from hypress.neural.weights import index_of, quantise, step_of
 from hypress.transforms.allocation import LEAST_LEVEL, Plan, Spectrum, plan
 from hypress.transforms.pca import Basis, project, quantised_basis
+from hypress.valid import valid_samples
 
 GUESSED = 8
 """M, the components that only the network knows, at most."""
@@ -101,7 +102,7 @@ def encode(
     """
     budget = int(rate * samples.size / 8)
     cell = 2.0 ** (round(CELLS * math.log2(rate)) / CELLS)
-    key = (digest(samples), cell, layers, width, effort)
+    key = (digest(samples, valid_samples()), cell, layers, width, effort)
     fitted = _fits.get(key, lambda: _fit(samples, cell, layers, width, effort))
     trials = [trial for version in _versions(fitted) if (trial := _filled(version, budget)) is not None]
     return min(trials, key=lambda trial: trial[0])[1] if trials else _means(fitted, samples, budget)
@@ -251,13 +252,16 @@ def _fit_network(
     def generated(values: Layers) -> NDArray[Any]:
         return Scene(fitted.basis, stored, fitted.levels, unit, network(values)).samples(samples.dtype)
 
+    # A component is made of all bands: a pixel counts as much as of its bands are real.
+    valid = valid_samples()
+    weights = None if valid is None else valid.mean(axis=0, dtype=np.float32).reshape(1, -1)
     peak = max(abs(int(samples.max())), 1)
     found = fit_rounded(
         inputs(features, halvings, unit),
         (targets.reshape(count, -1) / unit).astype(np.float32),
         lambda mse: 10 * math.log10(peak**2 * samples.size / max(mse * targets.size * unit**2 + fitted.beyond, 1e-9)),
         effort,
-        Shown(samples, generated),
+        Shown(samples, generated, weights),
         layers=layers,
         width=width,
         omega=OMEGA,

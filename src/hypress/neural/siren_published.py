@@ -26,6 +26,7 @@ from hypress.errors import CodestreamError, ConfigurationError
 from hypress.neural.fitting import Effort
 from hypress.neural.recent import Recent, digest
 from hypress.neural.siren_apply import Layers, coordinates, outputs
+from hypress.valid import valid_samples
 
 HEAD = struct.Struct(">BHBqq")
 """Sine layers, their width, bits of a weight; the samples that are coded as 0 and 1."""
@@ -85,24 +86,25 @@ def encode(
     most = max(parameters(len(samples), *architecture) for architecture in architectures)
     if most > MOST_PARAMETERS:
         raise ConfigurationError(f"siren: a network of {most} parameters; {MOST_PARAMETERS} is the most")
-    low, high = int(samples.min()), int(samples.max())
+    low, high, valid = int(samples.min()), int(samples.max()), valid_samples()
 
     def fitted() -> tuple[tuple[int, int], Layers]:
         from hypress.neural.siren_fit import Shown
         from hypress.neural.siren_search import search
 
         pixels = samples.reshape(len(samples), -1).astype(np.float64)
+        weights = None if valid is None else valid.reshape(pixels.shape).astype(np.float32)
         return search(
             architectures,
             coordinates(*samples.shape[1:]),
             ((pixels - low) / max(high - low, 1)).astype(np.float32),
             lambda mse: 10 * math.log10(max(abs(high), 1) ** 2 / max(mse * (high - low) ** 2, 1e-9)),
             effort,
-            Shown(samples, lambda network: generated(network, samples.shape, low, high, samples.dtype)),
+            Shown(samples, lambda network: generated(network, samples.shape, low, high, samples.dtype), weights),
             omega=OMEGA,
         )
 
-    key = (digest(samples), *architectures, effort)
+    key = (digest(samples, valid), *architectures, effort)
     (layers, width), network = _fits.get(key, fitted)
     return {"network": HEAD.pack(layers, width, bits, low, high) + _pack(network, bits)}
 
