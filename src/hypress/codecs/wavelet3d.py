@@ -14,9 +14,10 @@ everywhere; see `transforms.packets` for the tree and `entropy.subbands` for the
 from __future__ import annotations
 
 import dataclasses
+import math
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from msgspec import Meta
@@ -81,22 +82,20 @@ class Wavelet3d(Codec):
             return {"head": _head(0, tree), "coefficients": encode_subbands(cube, _boxes(spec.shape, tree, levels))}
         budget = int(self.rate_bpppc * samples.size / 8)
         planes = dwt3d.forward(samples.astype(np.float32), Levels(0, levels.spatial), reversible=False)
+        chosen = self._transformed(planes, tree, levels)
+        start = self._start(chosen.cube, budget)
         if self.spectral == "packets":
             scaled = planes * _spatial_norms(spec.shape, levels)
-            guess = packets.norms(len(samples), tree)[:, None, None].astype(np.float32)
-            start = self._start(packets.forward(planes.copy(), tree, reversible=False) * guess, budget)
-            tree = packets.best(scaled, levels.spectral, start)
-        cube = packets.forward(planes, tree, reversible=False)
-        cube *= _norms(spec.shape, tree, levels)
-        boxes = _boxes(spec.shape, tree, levels)
+            best = packets.best(scaled, levels.spectral, start)
+            if best != tree:
+                # The search counts coefficients one by one; what the coder makes of their places decides.
+                chosen = min(chosen, self._transformed(planes, best, levels), key=lambda each: each.cost(scaled, start))
 
         def code(step: float) -> tuple[int, dict[str, bytes]]:
-            fixed = min(max(1, round(step * 256)), (1 << 32) - 1)
-            levels_of = quantise(cube, fixed / 256, **WORTH)
-            data = {"head": _head(fixed, tree), "coefficients": encode_subbands(levels_of, boxes)}
+            data = chosen.streams(step)[1]
             return sum(map(len, data.values())), data
 
-        return finest_within(budget, self._start(cube, budget), code)
+        return finest_within(budget, start, code)
 
     def decode(self, streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:
         """The inverse transforms, rounded and clipped."""
@@ -123,9 +122,41 @@ class Wavelet3d(Codec):
         return Levels(min(spectral, MOST_LEVELS), self.spatial_levels).useful(shape)
 
     @staticmethod
+    def _transformed(planes: NDArray[np.float32], tree: Tree, levels: Levels) -> _Transformed:
+        """Planes, transformed already, across bands as well; scaled."""
+        cube = packets.forward(planes.copy(), tree, reversible=False)
+        cube *= _norms(cube.shape, tree, levels)  # type: ignore[arg-type]
+        return _Transformed(cube, tree, _boxes(cube.shape, tree, levels))  # type: ignore[arg-type]
+
+    @staticmethod
     def _start(cube: NDArray[np.float32], budget: int) -> float:
         """A step that may meet the budget, from the variances of coefficients."""
         return float(np.sqrt(12 * max(level_of_bands(cube, 8.0 * budget), 2.0**-12)))
+
+
+class _Transformed(NamedTuple):
+    """Scaled coefficients `(band, y, x)` of a tree."""
+
+    cube: NDArray[np.float32]
+    tree: Tree
+    boxes: Boxes
+
+    def streams(self, step: float) -> tuple[NDArray[np.int32], dict[str, bytes]]:
+        """Coefficients in steps, and their bytes."""
+        fixed = min(max(1, round(step * 256)), (1 << 32) - 1)
+        whole = quantise(self.cube, fixed / 256, **WORTH)
+        return whole, {"head": _head(fixed, self.tree), "coefficients": encode_subbands(whole, self.boxes)}
+
+    def cost(self, scaled: NDArray[np.float32], step: float) -> float:
+        """Squared error in squared steps, and bits at what they are worth: at fine steps a bit takes 2 ln 2 / 12.
+
+        The error is that of `scaled`, the planes before the transform across bands, of which trees are not orthogonal.
+        """
+        whole, data = self.streams(step)
+        made = whole / packets.norms(len(whole), self.tree).astype(np.float32)[:, None, None]
+        packets.inverse(made, self.tree, reversible=False)
+        error = np.square(made - scaled / np.float32(step), dtype=np.float64).sum()
+        return float(error) + math.log(2) / 6 * 8 * sum(map(len, data.values()))
 
 
 def _spatial_norms(shape: tuple[int, int, int], levels: Levels) -> NDArray[np.float32]:
