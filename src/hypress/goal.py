@@ -103,7 +103,8 @@ def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
 
 
 DEFAULT_LOSSLESS = "rls"
-DEFAULT_LOSSY = "pca_jpeg2000"
+DEFAULT_LOSSY = "pca_tcq"
+DEFAULT_BOUNDED = "pca_jpeg2000"
 DEFAULT_RELATIVE = "ccsds123"
 
 
@@ -111,6 +112,8 @@ def default_codec(goal: Goal) -> str:
     """The codec that keeps this goal best, among those that ship."""
     if isinstance(goal, RelativeError):
         return DEFAULT_RELATIVE
+    if isinstance(goal, MaxError):
+        return DEFAULT_BOUNDED
     return DEFAULT_LOSSLESS if isinstance(goal, Lossless) else DEFAULT_LOSSY
 
 

@@ -1,0 +1,114 @@
+"""What each idea of `pca_tcq` brings, in percent of bytes at the same quality, beginning with JPEG 2000 over the KLT.
+
+    python benchmarks/lossy_ablation.py ../shared/data --scenes abu_airport-1 enmap_potsdam_A
+
+Each line adds one idea to the line above. Scenes for training are the default: nothing is tuned to the others, but no
+choice should be made on them either.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hypress.codec import Codec, Spec
+from hypress.codecs import pca_tcq
+from hypress.codecs.pca_jpeg2000 import PcaJpeg2000
+from hypress.codecs.pca_tcq import PcaTcq
+from hypress.metrics import Tally
+from hypress.tcq import coder, encoder
+from hypress.tcq.encoder import Effort
+from lossy_reference import fewer_bytes
+from rate_distortion import cubes
+
+SCENES = ["abu_airport-1", "abu_urban-3", "enmap_potsdam_A", "salton_sea"]
+RATES = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
+
+
+def _alone() -> None:
+    """Expectations without other components, the other orientations, or their means."""
+    neighbours = 100 - coder.LATELY
+    coder.SIDE, coder.CORNER, coder.FURTHER = (neighbours * w // 34 for w in (10, 3, 4))
+    coder.ACTIVITY = coder.LAST = coder.SIBLING = 0
+
+
+def _without_trellis() -> None:
+    """Plain quantisation with a dead zone: the trellis never leaves its first state."""
+    encoder._trellis = lambda values, layout, step, *_: encoder._plain(values, step)  # type: ignore[assignment]
+    from hypress.tcq import trellis
+
+    trellis.NEXT[:] = 0
+
+
+def _effort(**fields: int) -> Callable[[], None]:
+    def choose() -> None:
+        pca_tcq.EFFORTS["default"] = Effort(**({"sweeps": 0, "refits": 0, "rounds": 1} | fields))
+
+    return choose
+
+
+STAGES: list[tuple[str, bool, list[Callable[[], None]]]] = [
+    ("JPEG 2000 over the KLT, its basis quantised", False, []),
+    ("a context coder within components", True, [_effort(), _without_trellis, _alone]),
+    ("contexts across components and orientations", True, [_effort(), _without_trellis]),
+    ("trellis-coded quantisation", True, [_effort()]),
+    ("rotated axes: effort default", True, [_effort(sweeps=4)]),
+    ("more of it, and a refitted basis: effort best", True, [_effort(sweeps=10, refits=3, rounds=5)]),
+]
+
+
+def curve(samples: np.ndarray, codec_at: Callable[[float], Codec]) -> list[float]:
+    """PSNR at each rate, of the codec's own streams."""
+    spec, reached = Spec(samples.shape, samples.dtype.name, 16), []
+    for rate in RATES:
+        codec = codec_at(rate)
+        reached.append(Tally.of(samples, codec.decode(codec.encode(samples, spec), spec)).psnr_db())
+    return reached
+
+
+def one(stage: int, folder: Path, scene: str) -> None:
+    """Print the curve of one stage on one scene. It has a process of its own, for kernels keep their constants."""
+    _, ours, changes = STAGES[stage]
+    for change in changes:
+        change()
+
+    def codec_at(rate: float) -> Codec:
+        return PcaTcq(rate_bpppc=rate) if ours else PcaJpeg2000(rate_bpppc=rate, sweeps=0, refits=0)
+
+    print(*curve(cubes(folder)[scene](), codec_at))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scenes", nargs="*", default=SCENES)
+    parser.add_argument("--stage", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage is not None:
+        one(given.stage, given.folder, given.scenes[0])
+        return
+    curves: dict[tuple[int, str], list[float]] = {}
+    print(f"| | {' | '.join(given.scenes)} | bytes | against the first |\n|---|{'---|' * (len(given.scenes) + 2)}")
+    for stage, (name, _, changes) in enumerate(STAGES):
+        with tempfile.TemporaryDirectory() as kernels:
+            changed = {_alone, _without_trellis} & set(changes)
+            place = {"NUMBA_CACHE_DIR": kernels} if changed else {}
+            for scene in given.scenes:
+                command = [sys.executable, __file__, str(given.folder), "--stage", str(stage), "--scenes", scene]
+                said = subprocess.run(command, env=os.environ | place, check=True, capture_output=True, text=True)
+                curves[stage, scene] = [float(word) for word in said.stdout.split()]
+        before, first = (
+            np.mean([fewer_bytes(RATES, curves[stage, s], curves[other, s]) for s in given.scenes])
+            for other in (max(stage - 1, 0), 0)
+        )
+        cells = " | ".join(f"{fewer_bytes(RATES, curves[stage, s], curves[0, s]):+.1f} %" for s in given.scenes)
+        print(f"| {name} | {cells} | {before:+.1f} % | {first:+.1f} % |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

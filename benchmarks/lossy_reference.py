@@ -1,0 +1,152 @@
+"""The reference of lossy coding, and codecs against it: OpenJPEG over principal components of 16 bits.
+
+    python benchmarks/lossy_reference.py ../shared/data
+    python benchmarks/lossy_reference.py ../shared/data --scenes samson --codecs pca_jpeg2000 pca_tcq:effort=best
+
+Components are rounded to 16 bits on one scale and coded as one image with the 9/7 transform, so that OpenJPEG's rate
+allocation is joint; basis and means are charged with 16 bits each; of all numbers of components the best is taken.
+Samples are rounded and clipped, and the peak is the scene's maximum.
+
+The difference in rate is that of G. Bjøntegaard (VCEG-M33, 2001), with piecewise cubic (PCHIP) interpolation, over the
+quality that both curves reach between the smallest and the largest rate.
+"""
+
+import argparse
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
+from scipy.interpolate import PchipInterpolator
+
+import hypress
+from hypress.errors import GoalError
+from hypress.metrics import Tally
+from hypress.transforms.pca import moments, principal_axes, project
+from public_scenes import TEST_SCENES
+from rate_distortion import codec_of, cubes
+
+RATES = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0]
+COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 55, 65, 77, 91, 108, 128, 152, 180, 214, 255]
+PATIENCE = 3
+"""Numbers of components that may be worse than the best before the search ends."""
+
+
+class Reference:
+    """OpenJPEG over the principal components of one scene."""
+
+    def __init__(self, samples: NDArray[np.integer]) -> None:
+        self.samples = samples
+        self.means, covariance = moments(samples)
+        self.means = np.rint(self.means)
+        _, axes = principal_axes(covariance)
+        self.axes = np.rint(axes * 32767) / 32767
+        self.components = project(samples, self.means, np.linalg.pinv(self.axes))
+        self.lowest = self.components.min(axis=(1, 2), keepdims=True)
+        self.scale = 65535 / max(float((self.components - self.lowest).max()), 1.0)
+
+    def psnr(self, rate: float) -> float:
+        """PSNR in decibels at a rate in bits per sample, with the best number of components."""
+        best, worse = -math.inf, 0
+        for count in [*(n for n in COUNTS if n < len(self.means)), len(self.means)]:
+            reached = self._with(count, int(rate * self.samples.size / 8))
+            if reached > best:
+                best, worse = reached, 0
+            else:
+                worse += 1
+            if worse >= PATIENCE and best > -math.inf:
+                break
+        return best
+
+    def _with(self, count: int, budget: int) -> float:
+        left = budget - 2 * len(self.means) * (count + 1)
+        if left < 200:
+            return -math.inf
+        whole = np.rint((self.components[:count] - self.lowest[:count]) * self.scale).astype(np.uint16)
+        try:
+            data = _openjpeg(whole, left)
+        except rasterio.errors.RasterioIOError:
+            return -math.inf
+        if len(data) > 1.01 * left:
+            return -math.inf
+        with MemoryFile(data) as file, file.open() as image:
+            decoded = image.read() / self.scale + self.lowest[:count]
+        limits = np.iinfo(self.samples.dtype)
+        spectra = self.axes[:, :count] @ decoded.reshape(count, -1) + self.means[:, None]
+        out = np.clip(np.rint(spectra), limits.min, limits.max).reshape(self.samples.shape)
+        return float(Tally.of(self.samples, out.astype(self.samples.dtype)).psnr_db())
+
+
+def _openjpeg(planes: NDArray[np.uint16], budget: int) -> bytes:
+    """A raw codestream of planes `(component, y, x)` in about `budget` bytes."""
+    count, rows, columns = planes.shape
+    options = {
+        "driver": "JP2OpenJPEG", "CODEC": "J2K", "REVERSIBLE": "NO", "YCC": "NO", "RESOLUTIONS": "6",
+        "BLOCKXSIZE": str(max(columns, 64)), "BLOCKYSIZE": str(max(rows, 64)),
+        "QUALITY": str(min(100 * budget / planes.nbytes, 99.9)),
+    }  # fmt: skip
+    with MemoryFile() as file:
+        with file.open(width=columns, height=rows, count=count, dtype="uint16", **options) as image:
+            image.write(planes)
+        return file.read()
+
+
+def fewer_bytes(rates: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Difference in rate, in percent, of the curve `ours` against `theirs`, both in decibels at these rates."""
+    lines = []
+    for curve in (ours, theirs):
+        quality, logs = np.asarray(curve), np.log(rates)
+        rising = np.concatenate([[True], np.diff(np.maximum.accumulate(quality)) > 0])
+        lines.append((PchipInterpolator(quality[rising], logs[rising]), quality[rising]))
+    low = max(quality.min() for _, quality in lines)
+    high = min(quality.max() for _, quality in lines)
+    first, second = (float(line.integrate(low, high)) for line, _ in lines)
+    return 100 * math.expm1((first - second) / (high - low))
+
+
+def main() -> None:
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scenes", nargs="*", default=TEST_SCENES)
+    parser.add_argument("--codecs", nargs="*", default=[])
+    parser.add_argument("--rates", nargs="*", type=float, default=RATES)
+    given = parser.parse_args()
+    load, differences = cubes(given.folder), dict[str, list[float]]()
+    for name in given.scenes:
+        samples = load[name]()
+        started = time.perf_counter()
+        reference = Reference(samples)
+        theirs = [reference.psnr(rate) for rate in given.rates]
+        seconds = time.perf_counter() - started
+        print(f"\n{name} (peak {samples.max()})\n\n| codec | {' | '.join(f'{r:g}' for r in given.rates)} | bytes |")
+        print("|---|" + "---|" * (len(given.rates) + 1))
+        print(f"| reference, {seconds:.0f} s | {' | '.join(f'{p:.2f}' for p in theirs)} | |", flush=True)
+        for codec in given.codecs:
+            ours, cells = [], []
+            for rate in given.rates:
+                try:
+                    data = hypress.encode(samples, codec_of(codec), hypress.Rate(bpppc=rate))
+                except GoalError:
+                    ours.append(math.nan)
+                    cells.append("–")
+                    continue
+                tally = Tally.of(samples, hypress.decode(data))
+                ours.append(tally.psnr_db())
+                cells.append(f"{tally.psnr_db():.2f} / {tally.sam_deg:.2f}°")
+            here = [i for i, p in enumerate(ours) if math.isfinite(p) and math.isfinite(theirs[i])]
+            ratio = fewer_bytes(*([row[i] for i in here] for row in (given.rates, ours, theirs)))
+            differences.setdefault(codec, []).append(ratio)
+            print(f"| {codec} | {' | '.join(cells)} | {ratio:+.1f} % |", flush=True)
+    for codec, ratios in differences.items():
+        print(f"\n{codec}: {np.mean(ratios):+.1f} % bytes on average, {min(ratios):+.1f} … {max(ratios):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()
