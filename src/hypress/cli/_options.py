@@ -7,7 +7,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,11 @@ workers_option = click.option(
     "--workers",
     type=click.IntRange(min=1),
     help="Threads, each with a tile in memory.  [default: one a core]",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["torch", "onnx"]),
+    help="Who computes a trained codec's networks.  [default: torch, or onnx where it is not installed]",
 )
 
 
@@ -58,6 +63,15 @@ def secret_from(key_file: str | None, ask: bool) -> Iterator[None]:
             given = given.decode()
     with secret.use(given):
         yield
+
+
+def engine_from(name: str | None) -> AbstractContextManager[None]:
+    """Compute networks with the engine that was asked for, if one was."""
+    if name is None:
+        return nullcontext()
+    from hypress.neural import engine
+
+    return engine.use(name)
 
 
 def rewrite(

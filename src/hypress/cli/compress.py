@@ -35,6 +35,7 @@ from hypress.cli import _options as o
     metavar="DIR",
     help="Write how the fit of a network evolves: metrics and a quick look at each checkpoint.",
 )
+@o.engine_option
 @o.overwrite_option
 @o.json_option
 def command(
@@ -51,6 +52,7 @@ def command(
     key_file: str | None,
     ask: bool,
     history: str | None,
+    engine: str | None,
     overwrite: bool,
     as_json: bool,
     **goals: Any,
@@ -66,7 +68,7 @@ def command(
     Examples:
       hypress compress scene.hdr scene.zarr.zip                     lossless
       hypress compress scene.tif scene.zarr --psnr 50
-      hypress compress scene.nc scene.zarr.zip --rate 0.5 --codec pca_jpeg2000
+      hypress compress scene.nc scene.zarr.zip --rate 0.5 --codec speck3d
       hypress compress 'flight/*.hdr' archive/ --max-error 2
     """
     from hypress.codec import of_standard
@@ -84,7 +86,7 @@ def command(
         "resume": resume,
     }
     if archive.is_archive(inputs):
-        with o.secret_from(key_file, ask), _recorded(history), o.bar():
+        with o.secret_from(key_file, ask), _recorded(history), o.engine_from(engine), o.bar():
             summary = archive.compress_all(inputs, output, chosen, goal, ending=ending, **options)
         if as_json:
             o.print_json(summary.to_dict())
@@ -93,7 +95,7 @@ def command(
         if summary.failed:
             raise click.exceptions.Exit(2)
         return
-    with o.secret_from(key_file, ask), _recorded(history), o.bar():
+    with o.secret_from(key_file, ask), _recorded(history), o.engine_from(engine), o.bar():
         report = compress(inputs[0], output, chosen, goal, **options)
     if as_json:
         o.print_json(report.to_dict())

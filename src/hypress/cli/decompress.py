@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     help="For a standard's own stream: say what its header leaves out; repeatable.",
 )
 @o.key_options
+@o.engine_option
 @o.overwrite_option
 @o.json_option
 def command(
@@ -44,6 +45,7 @@ def command(
     settings: tuple[str, ...],
     key_file: str | None,
     ask: bool,
+    engine: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -55,7 +57,7 @@ def command(
     """
     from hypress.jobs.decompress import decompress
 
-    with o.secret_from(key_file, ask), o.bar():
+    with o.secret_from(key_file, ask), o.engine_from(engine), o.bar():
         written = decompress(
             source,
             output,

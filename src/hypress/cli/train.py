@@ -24,10 +24,11 @@ def command(
     recipe: str, folders: tuple[str, ...], out: str, changes: tuple[str, ...], split: str, device: str, resume: bool,
     overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Train as RECIPE says: one of ours by name, bandwise, cae1d, cae3d or sscnet, or a JSON file of its fields.
+    """Train as RECIPE says: one of ours by name, mostly that of the codec, or a JSON file of its fields.
 
     Beside FILE lie its log (.csv) and a checkpoint, from which --resume goes on after a training was stopped. The
-    weights are used with --set weights=FILE. For several processes or machines, start it with torchrun --no-python.
+    weights are used with --set weights=FILE (of siren: base=FILE). For several processes or machines, start it with
+    torchrun --no-python.
     """
     from hypress.jobs.train import train
 

@@ -6,7 +6,7 @@
 Each map of latents is coded by a table of a normal distribution: its mean and its scale, which the encoder finds.
 That is a factorised model whose parameters every tile learns for itself, so that no sensor is strange to it; in
 training the same two moments give the rate that the network is asked to lower. Latents that were
-decoded are exact anywhere; the decoder network is torch, in float32.
+decoded are exact anywhere; the decoder network is float32, by the engine in use.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hypress.entropy.integers import decode_array, encode_array
 from hypress.entropy.tables import TableDecoder, TableEncoder
 from hypress.errors import CodestreamError, WeightsError
 from hypress.neural import pretrained
+from hypress.neural.engine import Network
 from hypress.neural.pretrained import Weights
 from hypress.neural.recent import Recent, digest
 
@@ -44,6 +45,8 @@ _recent: Recent[Maps] = Recent(2)
 class Autoencoder(Protocol):
     """What a codec brings: a network, and how a tile goes in and comes out. Arrays are float32 in [0, 1]."""
 
+    net: Network
+
     def maps(self, spec: Spec) -> tuple[int, int, int]:
         """Shape of the latents `(map, y, x)` of a tile."""
 
@@ -57,7 +60,7 @@ class Autoencoder(Protocol):
 def encode(samples: Samples, net: Autoencoder, weights: Weights, steps: float) -> dict[str, bytes]:
     """All streams but the codec's own."""
     low, high = int(samples.min()), int(samples.max())
-    latents = _recent.get((digest(samples), weights.digest), lambda: net.encode(_unit(samples, low, high)))
+    latents = _recent.get((digest(samples), net.net.key), lambda: net.encode(_unit(samples, low, high)))
     steps = float(np.float32(steps))
     values = np.rint(np.clip(latents * np.float32(steps), -LARGEST, LARGEST)).astype(np.int64)
     flat = values.reshape(len(values), -1)

@@ -1,15 +1,15 @@
 """The band-by-band network at work: bands to latents, their probabilities in fixed point, and bands again.
 
 What decides probabilities, `features` and `distribution`, is integer arithmetic on numbers that the file of weights
-holds as integers. Analysis and synthesis are torch: what they make differs from machine to machine in the last place,
-which changes what an encoder writes and by how much a decoded sample is off before rounding, never which integers a
-decoder reads.
+holds as integers. Analysis and synthesis are floating point, by the engine in use: what they make differs from machine
+to machine in the last place, which changes what an encoder writes and by how much a decoded sample is off before
+rounding, never which integers a decoder reads.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +21,9 @@ from hypress.entropy.gaussian import SCALES
 from hypress.entropy.tables import TOTAL, Tables
 from hypress.errors import WeightsError
 from hypress.neural import fixedpoint
+from hypress.neural.engine import Network, chosen, network
 from hypress.neural.fixedpoint import ACTIVATION_BITS, Convolution, Integers
+from hypress.neural.nets.sizes import FARTHEST, FIRST_INDEX, PER_OCTAVE, QUALITIES, Architecture
 from hypress.neural.pretrained import Weights
 
 GAIN_BITS = 16
@@ -40,52 +42,42 @@ class BandwiseModel:
 
     def __init__(self, weights: Weights, number: int) -> None:
         """Raises WeightsError where the tensors are not those of the architecture on the card."""
-        from hypress.neural.nets.bandwise import FARTHEST, FIRST_INDEX, PER_OCTAVE, QUALITIES, Architecture, Bandwise
-
-        self.octave, self.qualities, self.first_index, self.farthest = PER_OCTAVE, QUALITIES, FIRST_INDEX, FARTHEST
         found = {k.split(".", 1)[1]: v for k, v in weights.tensors.items() if k.startswith(f"{number}.")}
         try:
             fields = {k: v for k, v in weights.card.architecture.items() if k != "models"}
             self.sizes = msgspec.convert(fields, Architecture)
-            self._net = Bandwise(self.sizes).eval()
-            _load(self._net, found)
             self.gains, self.inverse_gains = found["integer.gains"].astype(np.int64), found["inverse_gains_at"]
-            self._features = _layers(found, "hyper_synthesis", (2, 2, 1), all_rectified=True)
-            self._probabilities = _layers(found, "probabilities", (1, 1, 1))
+            self.fixed_features = _layers(found, "hyper_synthesis", (2, 2, 1), all_rectified=True)
+            self.fixed_probabilities = _layers(found, "probabilities", (1, 1, 1))
             self.prior = _prior(found, self.sizes.hyper)
-        except (KeyError, ValueError, RuntimeError, msgspec.ValidationError) as error:
+        except (KeyError, ValueError, msgspec.ValidationError) as error:
             raise WeightsError(f"the weights {weights.path} are not what their card says: {error}") from None
+        self.net: Network = network(weights, number)
 
     # --- floating point -----------------------------------------------------------------------------
 
     def analysis(self, bands: Maps) -> Maps:
         """Latents before gains, `(band, latent, y, x)`, of normalised bands `(band, y, x)`."""
-        return self._by_parts(self._net.analysis, bands[:, None])
+        return self._by_parts("analysis", bands[:, None])
 
     def synthesis(self, latents: Maps) -> Maps:
         """Normalised bands of latents that were divided by their gains."""
-        return self._by_parts(self._net.synthesis, latents)[:, 0]
+        return self._by_parts("synthesis", latents)[:, 0]
 
     def hyper_analysis(self, latents: Maps) -> Integers:
         """ẑ of latents with gains."""
-        return np.rint(self._by_parts(self._net.hyper_analysis, np.abs(latents))).astype(np.int64)
+        return np.rint(self._by_parts("hyper_analysis", np.abs(latents))).astype(np.int64)
 
-    def _by_parts(self, layers: Any, maps: Maps) -> Maps:
-        import torch
-
-        from hypress.neural.fitting import threads
-
+    def _by_parts(self, part: str, maps: Maps) -> Maps:
         size = max(1, BATCH // max(maps[0].size, 1))
-        with torch.inference_mode(), threads(1):
-            parts = [layers(torch.from_numpy(maps[i : i + size])).numpy() for i in range(0, len(maps), size)]
-        return np.concatenate(parts)
+        return np.concatenate([self.net.run(part, maps[i : i + size]) for i in range(0, len(maps), size)])
 
     # --- fixed point --------------------------------------------------------------------------------
 
     def features(self, z: Integers, rows: int, columns: int) -> Integers:
         """What ẑ `(hyper, y, x)` of a band tells about its latents of so many rows and columns."""
         limit = fixedpoint.LARGEST // UNIT
-        return fixedpoint.apply(self._features, np.clip(z, -limit, limit) * UNIT)[:, :rows, :columns]
+        return fixedpoint.apply(self.fixed_features, np.clip(z, -limit, limit) * UNIT)[:, :rows, :columns]
 
     def distribution(
         self,
@@ -104,19 +96,19 @@ class BandwiseModel:
             ratio = (self.gains[quality] << GAIN_BITS) // self.gains[other]
             expected[i] = (latents * ratio[:, None, None] >> GAIN_BITS) * correlation // RHO
             rho[i] = correlation
-        bound = self.farthest * UNIT
-        facts = np.array([*(rho * UNIT // RHO), quality * UNIT // self.octave], np.int64)
+        bound = FARTHEST * UNIT
+        facts = np.array([*(rho * UNIT // RHO), quality * UNIT // PER_OCTAVE], np.int64)
         told = [] if features is None else [features]
         told += [*np.clip(expected, -bound, bound), np.broadcast_to(facts[:, None, None], (len(facts), *size))]
-        found = fixedpoint.apply(self._probabilities, np.concatenate(told))
+        found = fixedpoint.apply(self.fixed_probabilities, np.concatenate(told))
         mean, index = np.split(found, 2)
         if self.sizes.references:
             mean = mean + expected[0]
-        return mean, np.clip((index + UNIT // 2 >> ACTIVATION_BITS) + self.first_index, 0, SCALES - 1)
+        return mean, np.clip((index + UNIT // 2 >> ACTIVATION_BITS) + FIRST_INDEX, 0, SCALES - 1)
 
 
-@functools.lru_cache(maxsize=8)
-def _models(path: str, digest: bytes, count: int) -> list[BandwiseModel | None]:
+@functools.lru_cache(maxsize=16)
+def _models(path: str, key: Hashable, count: int) -> list[BandwiseModel | None]:
     return [None] * count
 
 
@@ -125,7 +117,7 @@ def model(weights: Weights, number: int) -> BandwiseModel:
     count = weights.card.architecture.get("models", 1)
     if not isinstance(count, int) or not 0 <= number < count <= 64:
         raise WeightsError(f"the weights {weights.path} have {count} networks; number {number} is asked for")
-    found = _models(str(weights.path), weights.digest, count)
+    found = _models(str(weights.path), (weights.digest, chosen()), count)
     ready = found[number]
     if ready is None:
         ready = found[number] = BandwiseModel(weights, number)
@@ -135,8 +127,6 @@ def model(weights: Weights, number: int) -> BandwiseModel:
 def tensors_of(net: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What a file of weights holds of a trained network, and its architecture for the card."""
     import torch
-
-    from hypress.neural.nets.bandwise import QUALITIES
 
     state = {k: v.detach().cpu().float().numpy() for k, v in net.state_dict().items()}
     kept = {k: v for k, v in state.items() if k.startswith(("analysis.", "synthesis.", "hyper_analysis."))}
@@ -155,14 +145,15 @@ def tensors_of(net: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             kept[f"integer.{part}.{place}.weights"] = layer.weights.astype(np.int32)
             kept[f"integer.{part}.{place}.biases"] = layer.biases.astype(np.int32)
     if net.sizes.hyper:
-        tables = _learned(net.hyper_prior)
+        tables = learned(net.hyper_prior)
         kept["integer.prior.cumulative"] = tables.cumulative.astype(np.int32)
         kept["integer.prior.start"] = tables.start.astype(np.int32)
         kept["integer.prior.first"] = tables.first.astype(np.int32)
-    return kept, asdict(net.sizes) | {"strides": list(net.sizes.strides)}
+    architecture = {key: value for key, value in asdict(net.sizes).items() if value is not None}
+    return kept, architecture | {"strides": list(net.sizes.strides)}
 
 
-def _learned(prior: Any) -> Tables:
+def learned(prior: Any) -> Tables:
     """Tables of a learned density, for each channel over the integers that are likely at all."""
     import torch
 
@@ -181,16 +172,6 @@ def _learned(prior: Any) -> Tables:
         frequencies.append(quantised_frequencies([int(p * 2**40) for p in [*inside, escape]]))
         first.append(int(low) - reach)
     return Tables.of(frequencies, first)
-
-
-def _load(net: Any, found: Mapping[str, NDArray[Any]]) -> None:
-    """The parts that run in floating point."""
-    import torch
-
-    for part in ("analysis", "synthesis", *(["hyper_analysis"] if net.sizes.hyper else [])):
-        prefix = f"{part}."
-        own = {k.removeprefix(prefix): torch.from_numpy(v.copy()) for k, v in found.items() if k.startswith(prefix)}
-        getattr(net, part).load_state_dict(own)
 
 
 def _layers(

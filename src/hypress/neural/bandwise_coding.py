@@ -24,6 +24,7 @@ from hypress.errors import CodestreamError, ConfigurationError, WeightsError
 from hypress.neural import pretrained
 from hypress.neural.bandwise import GAIN_BITS, RHO, UNIT, BandwiseModel, model
 from hypress.neural.fixedpoint import Integers
+from hypress.neural.nets.sizes import QUALITIES
 from hypress.neural.pretrained import Weights
 from hypress.neural.recent import Recent, digest
 from hypress.transforms import partition
@@ -38,6 +39,8 @@ FINE = 16
 """Parts of a quality that the offset is given in: bands round it differently, so that rates are nearly continuous."""
 LARGEST = 1 << 22
 """Of an integer that is coded for a latent."""
+ROUNDING = 1 / 3
+"""What is added to the magnitude of a latent before it is cut: less than a half, for small ones are dear."""
 REFERENCES = 2
 TOGETHER = 1 << 22
 """Pixels of several bands that are worked on at once."""
@@ -66,7 +69,7 @@ class Facts:
     """`(band, reference)`, correlations in 127ths."""
 
     def qualities(self, most: int) -> Integers:
-        """Of each band; −1 for one that its mean alone stands for."""
+        """Of each band; −1 for one of which nothing is coded, see `_restored`."""
         band = np.arange(len(self.means))
         found = (FINE * self.deviations + self.offset + band * 7 % FINE) // FINE
         found[self.deviations <= LEAST_DEVIATION] = -1
@@ -120,11 +123,11 @@ _recent: Recent[_Prepared] = Recent(2)
 def encode(samples: Samples, weights: Weights, steps_per_dn: float, chosen: str) -> dict[str, bytes]:
     """All streams. Raises WeightsError, ConfigurationError."""
     offset = round(FINE * PER_OCTAVE * (1 + math.log2(steps_per_dn)))
-    key = (digest(samples), weights.digest, chosen)
+    key = (digest(samples), _network(weights, 0).net.key, chosen)
     prepared = _recent.get(key, lambda: _prepare(samples, weights, offset, chosen))
     facts = Facts(**{**vars(prepared.facts), "offset": int(np.clip(offset, -(1 << 15), (1 << 15) - 1))})
     network = facts.network_of()
-    qualities = facts.qualities(_network(weights, 0).qualities)
+    qualities = facts.qualities(QUALITIES)
     hyper, latents = TableEncoder(_prior(weights)), TableEncoder(gaussian_tables())
     units: dict[int, Integers] = {}
     for band, y, z in _with_gains(prepared.latents, np.flatnonzero(qualities >= 0), network, qualities, weights):
@@ -134,7 +137,7 @@ def encode(samples: Samples, weights: Weights, steps_per_dn: float, chosen: str)
             hyper.add(z, _channels(z.shape) + network[band] * net.sizes.hyper)
             features = net.features(z, *y.shape[1:])
         means, scales = net.distribution(features, _told(facts, band, network, units, qualities), quality, y.shape[1:])
-        values = np.rint(np.clip(y - means / UNIT, -LARGEST, LARGEST)).astype(np.int64)
+        values = _rounded(y - means / UNIT)
         latents.add(values, scales)
         units[band] = values * UNIT + means
     return {
@@ -173,7 +176,7 @@ def decode(streams: Mapping[str, bytes], spec: Spec, name: str) -> Samples:
     most = weights.card.architecture.get("models", 1)
     if max(network) >= most:
         raise CodestreamError(f"the stream 'bands' names network {max(network)} of {most}")
-    qualities = facts.qualities(_network(weights, 0).qualities)
+    qualities = facts.qualities(QUALITIES)
     hyper, latents = (
         TableDecoder(streams["hyper"], _prior(weights)),
         TableDecoder(streams["latents"], gaussian_tables()),
@@ -204,7 +207,7 @@ def _restored(
     weights: Weights,
     spec: Spec,
 ) -> Samples:
-    """Samples of all bands' latents."""
+    """Samples of all bands' latents; a band without any follows its reference, or is its mean."""
     _, rows, columns = spec.shape
     limits = np.iinfo(spec.dtype)
     out = np.empty(spec.shape, spec.dtype)
@@ -220,6 +223,12 @@ def _restored(
             found = bands * deviation[:, None, None] + mean[group][:, None, None]
             found = np.nan_to_num(found, nan=0.0)
             out[group] = np.clip(np.rint(found), limits.min, limits.max)
+    for band in np.flatnonzero(facts.references[:, 0] >= 0).tolist():
+        if band not in units:  # what its reference tells of it costs nothing
+            other = facts.references[band, 0]
+            ratio = 2.0 ** ((facts.deviations[band] - facts.deviations[other]) / PER_OCTAVE)
+            told = (out[other] - mean[other]) * (facts.rho[band, 0] / RHO * ratio) + mean[band]
+            out[band] = np.clip(np.rint(told), limits.min, limits.max)
     return out
 
 
@@ -266,14 +275,14 @@ def _best_network(samples: Samples, facts: Facts, band: int, weights: Weights) -
     best, chosen = math.inf, 0
     for number in range(count):
         net = _network(weights, number)
-        quality = int(np.clip((FINE * facts.deviations[band] + facts.offset) // FINE, 0, net.qualities - 1))
+        quality = int(np.clip((FINE * facts.deviations[band] + facts.offset) // FINE, 0, QUALITIES - 1))
         y = _analysed(samples, facts, [band], net)[0] * (net.gains[quality] / (1 << GAIN_BITS))[:, None, None]
         y = y.astype(np.float32)
         features = None
         if net.prior is not None:
             features = net.features(net.hyper_analysis(y[None])[0], *y.shape[1:])
         means, scales = net.distribution(features, [], quality, y.shape[1:])
-        values = np.rint(y - means / UNIT).astype(np.int64)
+        values = _rounded(y - means / UNIT)
         latents = ((values * UNIT + means) / UNIT * net.inverse_gains[quality][:, None, None]).astype(np.float32)
         rows, columns = samples.shape[1:]
         error = net.synthesis(latents[None])[0, :rows, :columns] - _normalised(samples, facts, [band])[0]
@@ -323,6 +332,10 @@ def _told(
 
 def _network(weights: Weights, number: int) -> BandwiseModel:
     return model(weights, number)
+
+
+def _rounded(values: NDArray[np.floating]) -> Integers:
+    return np.copysign(np.floor(np.minimum(np.abs(values), LARGEST) + ROUNDING), values).astype(np.int64)
 
 
 def _channels(shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ file of weights is executed.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -27,7 +28,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hypress.errors import WeightsError
+from hypress.errors import CodestreamError, WeightsError
+from hypress.neural.packed import unpacked
 from hypress.whole import write_whole
 
 ENDING = ".safetensors"
@@ -55,6 +57,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     recipe: dict[str, Any] = {}
     measured: dict[str, Any] = {}
     """Quality on the validation scenes, as the training measured it."""
+    compressed: dict[str, Any] = {}
+    """How they were pruned, factorised and quantised, if they were."""
+    graphs_of: str = ""
+    """The hash of the weights whose graphs go with this file, which then lacks what the graphs hold."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Weights:
     path: Path
     card: Card
     digest: bytes
-    """The first bytes of the file's SHA-256."""
+    """The first bytes of the file's SHA-256, or of that whose graphs it goes with."""
     tensors: Mapping[str, NDArray[Any]]
 
     @property
@@ -78,6 +84,14 @@ def find(name: str, codec: str) -> Weights:
 
     Raises WeightsError, saying what there is, where there are none or they belong to another codec.
     """
+    found = named(name)
+    if found.card.codec != codec:
+        raise WeightsError(f"the weights {name!r} are for codec {found.card.codec}, not {codec}")
+    return found
+
+
+def named(name: str) -> Weights:
+    """The weights of that name, path or address, for whatever codec. Raises WeightsError, saying what there is."""
     path = _fetched(name) if name.startswith("https://") else _path_of(name)
     if path is None:
         have = ", ".join(sorted(p.name.removesuffix(ENDING) for p in _files())) or "none"
@@ -85,10 +99,7 @@ def find(name: str, codec: str) -> Weights:
             f"there are no weights {name!r}; known by name are: {have}. Give a path to a {ENDING} file, "
             f"or put it into {cache_folder()}"
         )
-    found = read(path)
-    if found.card.codec != codec:
-        raise WeightsError(f"the weights {name!r} are for codec {found.card.codec}, not {codec}")
-    return found
+    return read(path)
 
 
 def find_by_hash(name: str, codec: str, digest: bytes) -> Weights:
@@ -108,6 +119,19 @@ def find_by_hash(name: str, codec: str, digest: bytes) -> Weights:
     raise WeightsError(
         f"decoding needs the weights {name!r} of codec {codec} with the hash {digest.hex()}{wrong}. "
         f"Put that {ENDING} file into {cache_folder()} or a folder that HYPRESS_WEIGHTS names"
+    )
+
+
+def whole(weights: Weights) -> Weights:
+    """The weights themselves, of a file that goes with their graphs. Raises WeightsError where they are not there."""
+    if not weights.card.graphs_of:
+        return weights
+    for path in _files():
+        if _digest_of(path) == weights.digest and not read(path).card.graphs_of:
+            return read(path)
+    raise WeightsError(
+        f"{weights.path} goes with graphs and holds no network: use engine onnx (--engine onnx), or put the weights "
+        f"with the hash {weights.digest.hex()} into {cache_folder()}"
     )
 
 
@@ -164,8 +188,16 @@ def _digest_of(path: Path) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _hashed(path: Path, stamp: tuple[int, int]) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()[:HASH]
+    """The hash of a file; of one that goes with graphs, that of the weights which they are of."""
+    from safetensors import SafetensorError, safe_open
+
+    wrong = (SafetensorError, OSError, ValueError, TypeError, msgspec.MsgspecError)
+    with contextlib.suppress(*wrong), safe_open(path, "np") as file:
+        given = msgspec.json.decode((file.metadata() or {}).get(CARD, "{}"), type=dict).get("graphs_of", "")
+        if given and len(bytes.fromhex(given)) == HASH:
+            return bytes.fromhex(given)
+    with path.open("rb") as whole:
+        return hashlib.file_digest(whole, "sha256").digest()[:HASH]
 
 
 @functools.lru_cache(maxsize=4)
@@ -177,8 +209,8 @@ def _read(path: Path, stamp: tuple[int, int]) -> Weights:
     try:
         with safe_open(path, "np") as file:
             described = (file.metadata() or {}).get(CARD)
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+            tensors = unpacked({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, CodestreamError) as error:
         raise WeightsError(f"{path} is no file of weights, or was cut: {error}") from None
     if described is None:
         raise WeightsError(f"{path} holds tensors without a hypress card: train with `hypress train`")

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -29,39 +28,17 @@ from torch import Tensor, nn
 from hypress.neural.nets.factorised import Factorised
 from hypress.neural.nets.gdn import Gdn
 from hypress.neural.nets.rounding import noisy, rounded
+from hypress.neural.nets.sizes import FARTHEST as FARTHEST
+from hypress.neural.nets.sizes import FIRST_INDEX as FIRST_INDEX
+from hypress.neural.nets.sizes import PER_OCTAVE as PER_OCTAVE
+from hypress.neural.nets.sizes import QUALITIES as QUALITIES
+from hypress.neural.nets.sizes import REFERENCES as REFERENCES
+from hypress.neural.nets.sizes import Architecture as Architecture
 
-PER_OCTAVE = 16
-"""Qualities to a factor two in the quantiser's step."""
-QUALITIES = 9 * PER_OCTAVE
-"""Quality q asks for a step of 2^(1 − q / 16) standard deviations of the band."""
-KNOTS = 10
-"""Qualities between which gains are interpolated, an octave apart."""
 LEAST_SCALE, PER_E, SCALES = 0.11, 8, 64
 """Scale i is 0.11 exp(i / 8)."""
-REFERENCES = 2
-"""Bands coded before that the probabilities know."""
-HIDDEN = 96
-FIRST_INDEX = 20
-"""What a scale index is at the start."""
-FARTHEST = 64
-"""Latents of references are told no larger than this."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of a network."""
-
-    filters: int = 48
-    latents: int = 64
-    strides: tuple[int, ...] = (4, 2)
-    hyper: int = 48
-    """Filters of the hyperprior; 0: none, the probabilities know the bands before alone."""
-    references: int = REFERENCES
-
-    @property
-    def stride(self) -> int:
-        """Pixels along each side of what a latent vector stands for."""
-        return math.prod(self.strides)
+KNOTS = 10
+"""Qualities between which gains are interpolated, an octave apart."""
 
 
 class Bandwise(nn.Module):
@@ -70,36 +47,36 @@ class Bandwise(nn.Module):
     def __init__(self, sizes: Architecture | None = None) -> None:
         super().__init__()
         self.sizes = sizes = sizes or Architecture()
-        n, m = sizes.filters, sizes.latents
+        m, h, hidden = sizes.latents, sizes.hyper, sizes.hidden()
         analysis: list[nn.Module] = []
         synthesis: list[nn.Module] = []
         last = len(sizes.strides) - 1
+        downs, ups = (1, *hidden.analysis, m), (m, *hidden.synthesis, 1)
         for i, stride in enumerate(sizes.strides):
-            before, after, kernel = 1 if i == 0 else n, m if i == last else n, 9 if i == 0 else 5
-            down = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=i < last)
-            analysis += [down] if i == last else [down, Gdn(n)]
-            up = _up(after, before, kernel, stride)
-            synthesis = [up] if i == 0 else [up, Gdn(n, inverse=True), *synthesis]
+            kernel, back = 9 if i == 0 else 5, last - i
+            down = nn.Conv2d(downs[i], downs[i + 1], kernel, stride, kernel // 2, bias=i < last)
+            analysis += [down] if i == last else [down, Gdn(downs[i + 1])]
+            up = _up(ups[back], ups[back + 1], kernel, stride)
+            synthesis = [up] if i == 0 else [up, Gdn(ups[back + 1], inverse=True), *synthesis]
         self.analysis, self.synthesis = nn.Sequential(*analysis), nn.Sequential(*synthesis)
-        if sizes.strides == (4, 2) and m >= 64 and n >= 16:
+        if sizes.strides == (4, 2) and m >= 64 and sizes.filters >= 16 and sizes.widths is None:
             self._begin_as_cosine_transform()
         # Logarithms of what a gain is beyond 2^(q / 16), at each knot.
         self.gains = nn.Parameter(torch.zeros(m, KNOTS))
         self.inverse_gains = nn.Parameter(torch.zeros(m, KNOTS))
-        h = sizes.hyper
         if h:
+            a, b = hidden.hyper_analysis
             self.hyper_analysis = nn.Sequential(
-                nn.Conv2d(m, h, 3, 1, 1), nn.ReLU(),
-                nn.Conv2d(h, h, 5, 2, 2), nn.ReLU(),
-                nn.Conv2d(h, h, 5, 2, 2),
-            )  # fmt: skip
+                nn.Conv2d(m, a, 3, 1, 1), nn.ReLU(), nn.Conv2d(a, b, 5, 2, 2), nn.ReLU(), nn.Conv2d(b, h, 5, 2, 2)
+            )
+            a, b = hidden.hyper_synthesis
             self.hyper_synthesis = nn.Sequential(
-                _up(h, h, 5, 2), nn.ReLU(), _up(h, h, 5, 2), nn.ReLU(), nn.Conv2d(h, h, 3, 1, 1), nn.ReLU()
+                _up(h, a, 5, 2), nn.ReLU(), _up(a, b, 5, 2), nn.ReLU(), nn.Conv2d(b, h, 3, 1, 1), nn.ReLU()
             )
             self.hyper_prior = Factorised(h)
-        told = h + sizes.references * (m + 1) + 1
+        told, (a, b) = h + sizes.references * (m + 1) + 1, hidden.probabilities
         self.probabilities = nn.Sequential(
-            nn.Conv2d(told, HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, 2 * m, 1)
+            nn.Conv2d(told, a, 1), nn.ReLU(), nn.Conv2d(a, b, 1), nn.ReLU(), nn.Conv2d(b, 2 * m, 1)
         )
 
     @torch.no_grad()
@@ -188,11 +165,12 @@ class Bandwise(nn.Module):
 def gaussian_bits(values: Tensor, scale: Tensor) -> Tensor:
     """Bits of each image's values, as integers of a normal distribution."""
     magnitude = values.abs()
-    likelihood = _normal((0.5 - magnitude) / scale) - _normal((-0.5 - magnitude) / scale)
+    likelihood = normal((0.5 - magnitude) / scale) - normal((-0.5 - magnitude) / scale)
     return -torch.log2(likelihood.clamp(min=2.0**-20)).flatten(1).sum(1)
 
 
-def _normal(x: Tensor) -> Tensor:
+def normal(x: Tensor) -> Tensor:
+    """The normal distribution's share below x."""
     return 0.5 * torch.erfc(-(2**-0.5) * x)
 
 

@@ -13,31 +13,46 @@ After each convolution stand a batch normalisation and a LeakyReLU; upsampling r
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from torch import Tensor, nn
 
+from hypress.neural.nets.lowrank import factorise
+from hypress.neural.nets.sizes import CUBE_DEPTH, CUBE_LATENTS, CUBE_SIDE
+
 BLOCKS = 3
-SPECTRAL_STRIDE, SPATIAL_STRIDE = 4, 8
-"""Bands, and pixels along each side, of what a latent vector stands for."""
+SPECTRAL_STRIDE, SPATIAL_STRIDE = CUBE_DEPTH, CUBE_SIDE
+WIDTHS = (16, 32, 32, 32, 32, 32, 32, 32, 32, 16)
+"""Channels as published: before the encoder's residual blocks, of them, inside each; the decoder's blocks, inside each,
+and after."""
 
 
 class Cae3d(nn.Module):
     """The autoencoder for cubes in [0, 1]: bands a multiple of 4, sides multiples of 8."""
 
-    def __init__(self, latents: int = 16) -> None:
+    def __init__(
+        self, latents: int = CUBE_LATENTS, widths: Sequence[int] = WIDTHS, ranks: Mapping[str, int] | None = None
+    ) -> None:
+        """`widths` are those that pruning left, `ranks` those of layers of low rank, by their names."""
         super().__init__()
         self.latents = latents
+        a, b, *inner, f = widths
+        before, e, after = inner[:BLOCKS], inner[BLOCKS], inner[BLOCKS + 1 :]
+        if len(after) != BLOCKS:
+            raise ValueError(f"there are {len(WIDTHS)} widths, not {len(widths)}")
         self.encoder = nn.Sequential(
-            *_conv(1, 16, (2, 5, 5), (1, 2, 2), (0, 2, 2)),
-            *_conv(16, 32, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
-            *(_Residual(32) for _ in range(BLOCKS)),
-            *_conv(32, latents, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
+            *_conv(1, a, (2, 5, 5), (1, 2, 2), (0, 2, 2)),
+            *_conv(a, b, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
+            *(Residual(b, width) for width in before),
+            *_conv(b, latents, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
         )
         self.decoder = nn.Sequential(
-            nn.Upsample(scale_factor=(2, 4, 4)), *_conv(latents, 32, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
-            *(_Residual(32) for _ in range(BLOCKS)),
-            nn.Upsample(scale_factor=(4, 2, 2)), *_conv(32, 16, (5, 3, 3), (2, 1, 1), (2, 1, 1)),
-            nn.Upsample(scale_factor=(4, 2, 2)), *_conv(16, 1, (2, 3, 3), (2, 1, 1), (0, 1, 1)),
+            nn.Upsample(scale_factor=(2, 4, 4)), *_conv(latents, e, (5, 5, 5), (2, 2, 2), (2, 2, 2)),
+            *(Residual(e, width) for width in after),
+            nn.Upsample(scale_factor=(4, 2, 2)), *_conv(e, f, (5, 3, 3), (2, 1, 1), (2, 1, 1)),
+            nn.Upsample(scale_factor=(4, 2, 2)), *_conv(f, 1, (2, 3, 3), (2, 1, 1), (0, 1, 1)),
         )  # fmt: skip
+        factorise(self, ranks or {})
 
     def encode(self, cubes: Tensor) -> Tensor:
         """`(cube, 1, band, y, x)` in [0, 1] to `(cube, latent, band / 4, y / 8, x / 8)`."""
@@ -52,20 +67,21 @@ class Cae3d(nn.Module):
         return self.decode(self.encode(cubes))
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """conv, BN, LeakyReLU, conv, BN; added to what came in; LeakyReLU."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         cube, one = (3, 3, 3), (1, 1, 1)
         self.body = nn.Sequential(
-            *_conv(width, width, cube, one, one),
-            nn.Conv3d(width, width, cube, padding=one),
+            *_conv(width, inner, cube, one, one),
+            nn.Conv3d(inner, width, cube, padding=one),
             nn.BatchNorm3d(width),
         )
         self.last = nn.LeakyReLU()
 
     def forward(self, cubes: Tensor) -> Tensor:
+        """The same shape."""
         return self.last(self.body(cubes) + cubes)
 
 

@@ -11,34 +11,47 @@ Kernels are 3×3 (2×2 where the decoder doubles); after each but the last stand
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from torch import Tensor, nn
 
-STRIDE = 8
-"""Pixels along each side of what a latent vector stands for."""
-BANDS = 202
-"""Of HySpecNet-11k, without EnMAP's bands 127–141 and 161–167."""
+from hypress.neural.nets.lowrank import factorise
+from hypress.neural.nets.sizes import SSCNET_BANDS, SSCNET_LATENTS, SSCNET_STRIDE
+
+STRIDE = SSCNET_STRIDE
+WIDTHS = (256, 256, 256, 512, 512, 256, 256, 256)
+"""Channels of the hidden layers, as published."""
 
 
 class SscNet(nn.Module):
     """The autoencoder for images in [0, 1] of a fixed number of bands and sides that are multiples of 8."""
 
-    def __init__(self, bands: int = BANDS, latents: int = 1024) -> None:
+    def __init__(
+        self,
+        bands: int = SSCNET_BANDS,
+        latents: int = SSCNET_LATENTS,
+        widths: Sequence[int] = WIDTHS,
+        ranks: Mapping[str, int] | None = None,
+    ) -> None:
+        """`widths` are those that pruning left, `ranks` those of layers of low rank, by their names."""
         super().__init__()
         self.bands, self.latents = bands, latents
+        a, b, c, d, e, f, g, h = widths
         self.encoder = nn.Sequential(
-            *_conv(bands, 256),
-            *_conv(256, 256), nn.MaxPool2d(2),
-            *_conv(256, 256), nn.MaxPool2d(2),
-            *_conv(256, 512), nn.MaxPool2d(2),
-            *_conv(512, latents),
+            *_conv(bands, a),
+            *_conv(a, b), nn.MaxPool2d(2),
+            *_conv(b, c), nn.MaxPool2d(2),
+            *_conv(c, d), nn.MaxPool2d(2),
+            *_conv(d, latents),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(latents, 512, 3, padding=1), nn.PReLU(512),
-            *_double(512, 256),
-            *_double(256, 256),
-            *_double(256, 256),
-            nn.ConvTranspose2d(256, bands, 3, padding=1), nn.Sigmoid(),
+            nn.ConvTranspose2d(latents, e, 3, padding=1), nn.PReLU(e),
+            *_double(e, f),
+            *_double(f, g),
+            *_double(g, h),
+            nn.ConvTranspose2d(h, bands, 3, padding=1), nn.Sigmoid(),
         )  # fmt: skip
+        factorise(self, ranks or {})
 
     def encode(self, images: Tensor) -> Tensor:
         """`(image, band, y, x)` in [0, 1] to `(image, latent, y / 8, x / 8)`."""

@@ -1,0 +1,71 @@
+"""Profiles: counts are those of the layers, memory is that of a process of its own, models are told side by side."""
+
+import json
+
+import pytest
+
+from hypress.errors import ConfigurationError, WeightsError
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+from edge_weights import write_weights
+from hypress.jobs import footprint
+from hypress.jobs.export import export
+from hypress.jobs.profile import profile
+
+
+def test_models_side_by_side(tmp_path, cli, monkeypatch):
+    weights = write_weights("sscnet", tmp_path)
+    export(str(weights), tmp_path / "edge")
+    monkeypatch.setattr(footprint, "peak_bytes", lambda *job: 1_000_000)  # a process each takes its time
+    names = [str(weights), str(tmp_path / "edge" / "sscnet.safetensors")]
+    ran = cli("profile", *names, "--tile", "16,24", "--repeats", "1", "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["tile"] == [16, 24]
+    first, second = told["models"]
+    assert (first["engine"], second["engine"]) == ("torch", "onnx")
+    assert first["parameters"] == second["parameters"]
+    assert first["bytes"] == weights.stat().st_size
+    assert second["bytes"] > sum(p.stat().st_size for p in (tmp_path / "edge").glob("*.onnx"))
+    seconds = (first["encode_ms"] + first["decode_ms"]) / 1e3
+    assert first["msamples_per_s"] == pytest.approx(12 * 16 * 24 / seconds / 1e6)
+    table = cli("profile", *names, "--tile", "16,24", "--repeats", "1").out
+    assert len({len(line) for line in table.splitlines()}) == 1
+    assert "MACs/sample" in table
+
+
+def test_bandwise_is_profiled_with_its_hyperprior(tmp_path, monkeypatch):
+    monkeypatch.setattr(footprint, "peak_bytes", lambda *job: None)
+    (row,) = profile([write_weights("bandwise", tmp_path)], tile=(16, 16), repeats=1)
+    assert row.peak_bytes is None
+    assert row.encode_ms > 0
+    n, m, h = 12, 10, 6  # filters, latents, hyperprior: per pixel, GDNs included
+    analysis = 81 * n / 16 + n * n / 16 + 25 * n * m / 64
+    hyper = (9 * m * h + 25 * h * h / 4 + 25 * h * h / 16) / 64
+    hyper += (25 * h * h / 16 + 25 * h * h / 4 + 9 * h * h) / 64
+    told = h + 2 * (m + 1) + 1
+    probabilities = (told * 96 + 96 * 96 + 96 * 2 * m) / 64
+    expected = 2 * analysis + hyper + probabilities
+    assert row.macs_per_sample == pytest.approx(expected)
+
+
+def test_memory_is_measured_in_a_process_of_its_own(tmp_path):
+    weights = write_weights("cae1d", tmp_path)
+    peak = footprint.peak_bytes(str(weights), "torch", (12, 64, 64))
+    if peak is None:
+        pytest.skip("this system does not tell what is resident")
+    assert 4 * 64 * 64 * 12 < peak < 1 << 30
+
+
+def test_wrong_wishes_are_one_sentence(cli, tmp_path):
+    with pytest.raises(ConfigurationError, match="give names or paths"):
+        profile([])
+    with pytest.raises(WeightsError, match="nothing_of_the_kind"):
+        profile(["nothing_of_the_kind"])
+    with pytest.raises(ConfigurationError, match="a pixel"):
+        profile(["cae1d"], tile=(0, 4))
+    assert cli("profile", "cae1d", "--tile", "wide").code == 2
