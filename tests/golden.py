@@ -22,8 +22,9 @@ def files(kind: type[Codec]) -> list[tuple[Codec, Path]]:
 
 def write(name: str) -> None:
     """The golden files that are not there yet."""
-    scene = next(c for c in gallery() if c.name == "nodata")
-    for example, path in files(find(name)):
+    kind, scene = find(name), next(c for c in gallery() if c.name == "nodata")
+    scene = scene.with_bands(kind.bands[0]) if kind.bands else scene
+    for example, path in files(kind):
         if path.exists():
             print(f"{path} is there already: bump the codec's bitstream number if it should change")
             continue

@@ -3,7 +3,7 @@
     import hypress
     hypress.compress("scene.hdr", "scene.zarr.zip", goal=hypress.Psnr(db=50))
     scene = hypress.open_scene("scene.zarr.zip")        # xarray, (band, y, x), lazy
-    data = hypress.encode(array, "pca_jpeg2000", hypress.Rate(bpppc=0.5))
+    data = hypress.encode(array, "pca_tcq", hypress.Rate(bpppc=0.5))
     array = hypress.decode(data)
 
 Names are imported when first used, so that `import hypress` costs nothing.

@@ -11,7 +11,6 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
-from hypress.errors import MissingExtraError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +50,7 @@ class Autoencoding(Codec):
         """The `neural.autoencoder.Autoencoder` with these weights."""
 
     def _bridge(self, what: str) -> Any:
-        try:
-            import torch  # noqa: F401
+        from hypress.neural import autoencoder, engine
 
-            from hypress.neural import autoencoder
-        except ImportError as error:
-            needed = f"to {what}, codec {self.name} needs: pip install 'hypress[neural]' ({error})"
-            raise MissingExtraError(needed) from error
+        engine.chosen(f"to {what}, codec {self.name}")
         return autoencoder

@@ -15,7 +15,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
-from hypress.errors import CodestreamError, MissingExtraError
+from hypress.errors import CodestreamError
 
 STREAMS = {"weights", "bands", "hyper", "latents"}
 
@@ -57,10 +57,7 @@ class Bandwise(Codec):
 
 
 def _coding(what: str) -> Any:
-    try:
-        import torch  # noqa: F401
+    from hypress.neural import bandwise_coding, engine
 
-        from hypress.neural import bandwise_coding
-    except ImportError as error:
-        raise MissingExtraError(f"to {what}, codec bandwise needs: pip install 'hypress[neural]' ({error})") from error
+    engine.chosen(f"to {what}, codec bandwise")
     return bandwise_coding

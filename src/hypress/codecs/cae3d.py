@@ -24,8 +24,6 @@ class Cae3dCodec(Autoencoding):
     """Name, path or address of the weights."""
 
     def _net(self, weights: Any) -> Any:
-        from hypress.neural.autoencoder import network
-        from hypress.neural.nets.cae3d import Cae3d
         from hypress.neural.tiles import Cubes
 
-        return Cubes(network(weights, Cae3d))
+        return Cubes(weights)

@@ -2,7 +2,8 @@
 
 After S. Rezasoltani and F. Z. Qureshi, "Hyperspectral image compression using implicit neural representations" (CRV
 2023) and "Hyperspectral image compression using sampling and implicit neural representations" (IEEE TGRS, 2024). With
-`features=False` it is their codec; by default the network is told more than its place, see `neural.siren_grids`.
+`features=False` it is their codec; by default the network is told more than its place, see `neural.siren_grids`. With
+`base="siren"` it is their meta-learned form of 2025, see `neural.siren_meta`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
-from hypress.errors import CodestreamError, MissingExtraError
-from hypress.neural import siren_grids, siren_grids_fit, siren_published
+from hypress.errors import CodestreamError, ConfigurationError, MissingExtraError
+from hypress.neural import siren_grids, siren_grids_fit, siren_meta, siren_published
 from hypress.neural.fitting import Effort
 
-STEPS, PUBLISHED_STEPS = 800, 15000
-RATE, PUBLISHED_RATE = 5e-3, 2e-4
+STEPS, PUBLISHED_STEPS, BASE_STEPS = 800, 15000, 100
+RATE, PUBLISHED_RATE, BASE_RATE = 5e-3, 2e-4, 0.1
 """Learning rates."""
 
 
@@ -35,19 +36,21 @@ class SirenCodec(Codec):
     rate_bpppc: Annotated[float, Meta(gt=0, le=32)] = 0.1
     """Bits of all streams per sample, at most."""
     features: bool = True
-    """Whether the network stands on feature grids; False: it sees coordinates alone, as published."""
+    """Whether the network stands on feature grids; False: it sees coordinates alone, as published. Not with a base."""
+    base: str = ""
+    """Name, path or address of weights that were learnt over many scenes; a scene is how it moves them. None: none."""
     layers: Annotated[int, Meta(ge=0, le=64)] | None = None
     """Sine layers; None: one upon features, else the best within the budget."""
     width: Annotated[int, Meta(ge=1, le=4096)] | None = None
     """Of each layer; None: what the budget allows."""
     weight_bits: Literal[8, 16, 32] = 32
-    """Of a stored weight, without features; upon them weights are entropy coded."""
+    """Of a stored weight, without features, or of a number that moves a base; upon features they are entropy coded."""
     sampling: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """Share of the pixels that a step sees, of each tile of 9 × 9."""
     learning_rate: Annotated[float, Meta(gt=0, le=1000)] | None = None
-    """Of Adam; None: 0.005 upon features, falling, else 0.0002."""
+    """Of Adam; None: 0.005 upon features, falling, 0.1 upon a base, else 0.0002."""
     steps: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
-    """Of the fit, the search included; None: 800 upon features, else 15000."""
+    """Of the fit, the search included; None: 800 upon features, 100 upon a base, else 15000."""
     seconds: Annotated[float, Meta(gt=0)] = 100.0
     """When a fit ends at the latest."""
     seed: Annotated[int, Meta(ge=0, le=2**32)] = 0
@@ -55,17 +58,21 @@ class SirenCodec(Codec):
 
     @classmethod
     def examples(cls) -> Iterable[Codec]:
-        """Upon features, and as published, with and without search and sampling."""
+        """Upon features; as published, with and without search and sampling; and upon a base."""
         return [
             cls(rate_bpppc=0.4, steps=8, seconds=1e6),
             cls(features=False, layers=2, width=6, weight_bits=16, steps=4, seconds=1e6),
             cls(features=False, weight_bits=8, sampling=0.2, steps=6, seconds=1e6, rate_bpppc=2.0),
+            cls(base="siren", weight_bits=16, steps=2, seconds=1e6),
         ]
 
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
-        """The stream "network", and upon features also "basis" and "grids"."""
+        """The stream "network", and upon features also "basis" and "grids"; upon a base "weights" and "modulation"."""
         effort = self._effort()
         try:
+            if self.base:
+                self._refuse_sizes()
+                return siren_meta.encode(samples, self.base, self.weight_bits, effort)
             if self.features:
                 return siren_grids_fit.encode(samples, self.rate_bpppc, self.layers, self.width, effort)
             budget = int(self.rate_bpppc * samples.size / 8)
@@ -74,8 +81,23 @@ class SirenCodec(Codec):
         except ImportError as error:
             raise MissingExtraError(f"to encode, codec siren needs: pip install 'hypress[neural]' ({error})") from error
 
+    def decode(self, streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:
+        """The network at every pixel; without torch. Raises WeightsError where its base is not there."""
+        names = {"weights", "modulation"} if self.base else {"network"}
+        names |= {"basis", "grids"} if self.features and not self.base else set()
+        if set(streams) != names:
+            raise CodestreamError(f"siren needs the streams {sorted(names)}, not {sorted(streams)}")
+        if self.base:
+            try:
+                return siren_meta.decode(streams, self.base, spec)
+            except ImportError as error:  # of what reads weights; the other forms need nothing
+                raise MissingExtraError("to decode, siren upon a base needs: pip install 'hypress[neural]'") from error
+        return (siren_grids if self.features else siren_published).decode(streams, spec)
+
     def _effort(self) -> Effort:
         steps, learning_rate = (STEPS, RATE) if self.features else (PUBLISHED_STEPS, PUBLISHED_RATE)
+        if self.base:
+            steps, learning_rate = BASE_STEPS, BASE_RATE
         return Effort(
             steps if self.steps is None else self.steps,
             self.seconds,
@@ -84,9 +106,8 @@ class SirenCodec(Codec):
             self.seed,
         )
 
-    def decode(self, streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:
-        """The network at every pixel; without torch."""
-        names = {"basis", "grids", "network"} if self.features else {"network"}
-        if set(streams) != names:
-            raise CodestreamError(f"siren needs the streams {sorted(names)}, not {sorted(streams)}")
-        return (siren_grids if self.features else siren_published).decode(streams, spec)
+    def _refuse_sizes(self) -> None:
+        if self.layers is not None or self.width is not None:
+            raise ConfigurationError(
+                f"siren: the base {self.base!r} has layers and a width of its own: leave those out, or the base"
+            )

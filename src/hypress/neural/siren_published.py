@@ -106,17 +106,21 @@ def encode(
 
     key = (digest(samples, valid), *architectures, effort)
     (layers, width), network = _fits.get(key, fitted)
-    return {"network": HEAD.pack(layers, width, bits, low, high) + _pack(network, bits)}
+    tensors = [tensor for pair in network for tensor in pair]
+    return {"network": HEAD.pack(layers, width, bits, low, high) + packed(tensors, bits)}
 
 
-def _pack(network: Layers, bits: int) -> bytes:
-    """All weights, byte plane by byte plane, deflated: lossless, and worth something for the exponents."""
+def packed(tensors: Sequence[NDArray[np.float32]], bits: int) -> bytes:
+    """All numbers with so many bits, byte plane by byte plane, deflated: worth something for the exponents.
+
+    With 8 bits, each tensor is stored as multiples of 1/127 of its largest number.
+    """
     if bits == 8:
-        scales = np.array([np.abs(tensor).max() / 127 for pair in network for tensor in pair], "<f4")
-        whole = [np.rint(t / max(s, 1e-30)) for t, s in zip((t for pair in network for t in pair), scales, strict=True)]
+        scales = np.array([np.abs(tensor).max() / 127 for tensor in tensors], "<f4")
+        whole = [np.rint(tensor / max(s, 1e-30)) for tensor, s in zip(tensors, scales, strict=True)]
         raw = np.concatenate([t.ravel() for t in whole]).astype(np.int8)
         return scales.tobytes() + _deflate(raw)
-    raw = np.concatenate([tensor.ravel() for pair in network for tensor in pair])
+    raw = np.concatenate([tensor.ravel() for tensor in tensors])
     limit = np.float32(60000)
     return _deflate(raw.astype("<f4") if bits == 32 else np.clip(raw, -limit, limit).astype("<f2"))
 
@@ -141,7 +145,10 @@ def decode(streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:
         raise CodestreamError(f"siren: no weights of {bits} bits, or samples of {low}..{high} in {spec.bits} bits")
     if (layers and not width) or parameters(bands, layers, width) > MOST_PARAMETERS:
         raise CodestreamError(f"siren: no network of {layers} layers of {width} for {bands} bands")
-    network = _unpack(data[HEAD.size :], sizes(bands, layers, width), bits)
+    shapes = sizes(bands, layers, width)
+    tensors = unpacked(data[HEAD.size :], [n for rows, columns in shapes for n in (rows * columns, rows)], bits)
+    pairs = zip(shapes, tensors[0::2], tensors[1::2], strict=True)
+    network = [(weights.reshape(shape), biases) for shape, weights, biases in pairs]
     with np.errstate(over="ignore", invalid="ignore"):  # damaged weights may be anything
         return generated(network, spec.shape, low, high, spec.dtype)
 
@@ -156,25 +163,23 @@ def generated(network: Layers, shape: tuple[int, ...], low: int, high: int, dtyp
     return whole.astype(dtype).reshape(shape)
 
 
-def _unpack(data: bytes, shapes: list[tuple[int, int]], bits: int) -> Layers:
-    counts = [n for rows, columns in shapes for n in (rows * columns, rows)]
+def unpacked(data: bytes, counts: Sequence[int], bits: int) -> list[NDArray[np.float32]]:
+    """Tensors of so many numbers each. Raises CodestreamError."""
     dtype = np.dtype({8: "i1", 16: "<f2", 32: "<f4"}[bits])
     scales = np.ones(len(counts), np.float32)
     if bits == 8:
         if len(data) < 4 * len(counts):
-            raise CodestreamError("siren: the network's scales are cut short")
+            raise CodestreamError("siren: the scales are cut short")
         scales = np.frombuffer(data, "<f4", len(counts)).astype(np.float32)
         data = data[4 * len(counts) :]
     size = sum(counts) * dtype.itemsize
     try:
         raw = zlib.decompressobj().decompress(data, size)
     except zlib.error as error:
-        raise CodestreamError(f"siren: the network cannot be inflated: {error}") from None
+        raise CodestreamError(f"siren: the weights cannot be inflated: {error}") from None
     if len(raw) != size:
-        raise CodestreamError(f"siren: the network has {len(raw)} bytes of weights instead of {size}")
+        raise CodestreamError(f"siren: there are {len(raw)} bytes of weights instead of {size}")
     planes = np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, -1)
     with np.errstate(over="ignore", invalid="ignore"):  # damaged weights may be anything
         values = np.ascontiguousarray(planes.T).view(dtype).ravel().astype(np.float32)
-        tensors = [v * s for v, s in zip(np.split(values, np.cumsum(counts)[:-1]), scales, strict=True)]
-    pairs = zip(shapes, tensors[0::2], tensors[1::2], strict=True)
-    return [(weights.reshape(shape), biases) for shape, weights, biases in pairs]
+        return [v * s for v, s in zip(np.split(values, np.cumsum(counts)[:-1]), scales, strict=True)]

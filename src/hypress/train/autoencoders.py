@@ -30,6 +30,10 @@ STEPS_PER_UNIT = 64.0
 """Of the codecs, by default."""
 VALIDATED = 8
 """Batches that are validated on."""
+BEND, KNOTS = 0.4, 6
+"""Of a spectrum that is bent: deviation of the logarithm of its gain, and how many gains are drawn."""
+STILL = 1000
+"""Steps after which batch normalisation stays as it is: its moments are then those that a decoder has."""
 SPECTRUM, CUBE = 224, 64
 """Bands of a patch, at most: of spectra, and of cubes."""
 KINDS: dict[str, Any] = {"cae1d": Cae1d, "cae3d": Cae3d, "sscnet": SscNet}
@@ -41,6 +45,8 @@ Batch = dict[str, Tensor]
 
 class AutoencoderTraining:
     """See `loop.Training`."""
+
+    loss = "logarithm of the squared error + λ · rate"
 
     def __init__(self, recipe: Recipe, scenes: Sequence[TrainingScene], held_out: Sequence[TrainingScene]) -> None:
         torch.manual_seed(recipe.seed)
@@ -78,39 +84,62 @@ class AutoencoderTraining:
         return {k: v.astype(np.float16) for k, v in kept.items()}, dict(self.recipe.architecture)
 
     def _batch(self, scenes: Sequence[TrainingScene], random: np.random.Generator) -> Batch:
-        scene = scenes[int(random.choice(len(scenes), p=chances(scenes)))]
-        patches = [self._patch(scene, random) for _ in range(self.recipe.batch)]
-        return {"patches": torch.from_numpy(np.stack(patches))}
-
-    def _patch(self, scene: TrainingScene, random: np.random.Generator) -> NDArray[np.float32]:
-        net, samples = self.module.net, scene.samples
+        net, drawn = self.module.net, random.choice(len(scenes), self.recipe.batch, p=chances(scenes))
+        chosen = [self._bands_of(scenes[int(n)]) for n in drawn]
         if isinstance(net, SscNet):
-            if scene.bands == BANDS and net.bands == len(KEPT):
-                samples = scene.whole[KEPT]
-            elif scene.bands != net.bands:
-                raise ConfigurationError(f"{scene.name} has {scene.bands} bands; the network takes {net.bands}")
-            else:
-                samples = scene.whole
+            patches = [self._varied(samples, self._bands_of(scenes[int(random.integers(len(scenes)))]), random)
+                       for samples in chosen]  # fmt: skip
         else:
             multiple, most = (2**net.halvings, SPECTRUM) if isinstance(net, Cae1d) else (SPECTRAL_STRIDE, CUBE)
-            count = min(len(samples), most) // multiple * multiple or multiple
-            start = int(random.integers(0, max(len(samples) - count, 0) + 1))
-            samples = samples[np.minimum(np.arange(start, start + count), len(samples) - 1)]
-        low, high = scene.range
-        patch = (crop(samples, self.recipe.patch, random) - low) / max(high - low, 1)
+            count = min(most, *(len(samples) for samples in chosen)) // multiple * multiple or multiple
+            patches = [self._patch(samples, count, random) for samples in chosen]
+        return {"patches": torch.from_numpy(np.stack(patches))}
+
+    def _bands_of(self, scene: TrainingScene) -> NDArray[Any]:
+        """The bands that a network is told: those that vary, or as many as it takes."""
+        net = self.module.net
+        if not isinstance(net, SscNet):
+            return scene.samples
+        if scene.bands == BANDS and net.bands == len(KEPT):
+            return scene.whole[KEPT]
+        if scene.bands != net.bands:
+            raise ConfigurationError(f"{scene.name} has {scene.bands} bands; the network takes {net.bands}")
+        return scene.whole
+
+    def _patch(self, samples: NDArray[Any], count: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """`count` neighbouring bands of a patch, in [0, 1]."""
+        low, high = float(samples.min()), float(samples.max())
+        start = int(random.integers(0, max(len(samples) - count, 0) + 1))
+        bands = samples[np.minimum(np.arange(start, start + count), len(samples) - 1)]
+        patch = (crop(bands, self.recipe.patch, random) - low) / max(high - low, 1)
         # Scenes differ in how much of their range most samples use.
         return np.ascontiguousarray(patch * np.float32(random.uniform(0.7, 1.0)), np.float32)
+
+    def _varied(self, samples: NDArray[Any], others: NDArray[Any], random: np.random.Generator) -> NDArray[np.float32]:
+        """A patch in [0, 1], mixed with another and its spectra bent: where all bands have weights of their own and
+        scenes are few, a network knows nothing but their materials otherwise."""
+        patch = crop(samples, self.recipe.patch, random)
+        if random.random() < 0.5:
+            patch = patch + np.float32(random.uniform(0, 1)) * (crop(others, self.recipe.patch, random) - patch)
+        knots = random.normal(0, BEND, KNOTS) if random.random() < 0.8 else np.zeros(KNOTS)
+        bend = np.exp(np.interp(np.linspace(0, KNOTS - 1, len(patch)), np.arange(KNOTS), knots))
+        patch = np.maximum(patch, 0) * bend[:, None, None].astype(np.float32)
+        return np.ascontiguousarray(patch / max(patch.max(), 1) * random.uniform(0.5, 1.0), np.float32)
 
 
 class WithLoss(nn.Module):
     """A network with its loss."""
 
+    step: Tensor
+
     def __init__(self, net: Any, rate_weight: float) -> None:
         super().__init__()
         self.net, self.rate_weight = net, rate_weight
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and what the log shows."""
+        self._hold()
         patches = batch["patches"]
         count, bands, rows, columns = patches.shape
         if isinstance(self.net, Cae1d):
@@ -131,3 +160,12 @@ class WithLoss(nn.Module):
         error = (decoded - inputs).square().mean()
         loss = torch.log(error + BENT**2) + self.rate_weight * rate
         return loss, {"loss": loss, "bpppc": rate, "decibels": -10 * torch.log10(error)}
+
+    def _hold(self) -> None:
+        if not self.training:
+            return
+        self.step += 1
+        if int(self.step) > STILL:
+            for layer in self.net.modules():
+                if isinstance(layer, nn.BatchNorm3d):
+                    layer.eval()

@@ -32,6 +32,8 @@ Batch = dict[str, Tensor]
 class BandwiseTraining:
     """See `loop.Training`."""
 
+    loss = "logarithm of (rate + λ · squared error)"
+
     def __init__(self, recipe: Recipe, scenes: Sequence[TrainingScene], held_out: Sequence[TrainingScene]) -> None:
         try:
             sizes = msgspec.convert(recipe.architecture, Architecture)

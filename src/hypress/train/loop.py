@@ -39,6 +39,9 @@ Batch = dict[str, Tensor]
 class Training(Protocol):
     """What is trained, and on what."""
 
+    loss: str
+    """What it lowers, in words, for the card."""
+
     @property
     def module(self) -> nn.Module:
         """Its `forward(batch)` gives the loss and what the log shows."""
@@ -47,7 +50,7 @@ class Training(Protocol):
         """A batch."""
 
     def validate(self) -> dict[str, float]:
-        """Figures over the scenes held out; "loss" is the one to lower."""
+        """Figures over the scenes held out; "loss" is the one to lower, among those of the latest "phase", if any."""
 
     def export(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Tensors of the weights, and the architecture for the card."""
@@ -132,13 +135,13 @@ def _validated(training: Training, state: _State, rank: int, count: int, bands: 
             measured = training.validate()
         training.module.train()
         state.log(measured)
-        if not state.best or measured["loss"] < state.best["loss"]:
+        if not state.best or _rank(measured) < _rank(state.best):
             state.best, state.since = measured, 0
             tensors, architecture = training.export()
             r = state.recipe
             card = Card(
                 codec=r.codec, architecture=architecture, bands=bands, sensor=r.sensor, data=r.data, licence=r.licence,
-                loss="rate + λ · squared error", steps=state.step, recipe=_as_json(r),
+                loss=training.loss, steps=state.step, recipe=_as_json(r),
                 measured={key: round(value, 5) for key, value in measured.items()},
             )  # fmt: skip
             write(state.out, tensors, card)
@@ -148,6 +151,11 @@ def _validated(training: Training, state: _State, rank: int, count: int, bands: 
     if count > 1:
         distributed.broadcast(over, 0)
     return bool(over[0])
+
+
+def _rank(measured: Mapping[str, float]) -> tuple[float, float]:
+    """Less is better."""
+    return -measured.get("phase", 0), measured["loss"]
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -185,7 +193,7 @@ def _group(where: torch.device) -> Iterator[tuple[int, int]]:
 def _as_json(recipe: Recipe) -> dict[str, Any]:
     import msgspec
 
-    return dict(msgspec.to_builtins(recipe))
+    return dict(msgspec.json.decode(msgspec.json.encode(recipe)))  # as a checkpoint holds it: lists, no tuples
 
 
 class _State:

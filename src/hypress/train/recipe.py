@@ -15,10 +15,38 @@ from hypress.errors import ConfigurationError
 Count = Annotated[int, Meta(ge=1)]
 
 
+Weight = Annotated[float, Meta(ge=0)]
+
+
+class Generative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What HiFiC's training has besides: weights of its losses, and its schedule. See `losses`."""
+
+    error: Weight = 0.02
+    """Of the squared error of images in [0, 255]."""
+    similarity: Weight = 1.0
+    """Of 1 − SSIM."""
+    perceptual: Weight = 0.25
+    features: str = ""
+    """Path of a photographic network for the perceptual loss; none: derivatives, see `perceptual`."""
+    adversarial: Weight = 0.15
+    """Of the discriminator's opinion."""
+    adversarial_from: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """Share of the steps that are a warm start without a discriminator."""
+    rate: Annotated[float, Meta(gt=0)] = 2.0
+    """Of a bit per pixel above the target, times the target."""
+    rate_ratio: Annotated[float, Meta(ge=1)] = 16.0
+    """How much less a bit below the target weighs."""
+    rate_from: Annotated[float, Meta(ge=0, le=1)] = 0.15
+    """Share of the steps in which bits come to their full weight: what costs at once is never learnt."""
+    sparsity: Weight = 0.1
+    """Of the mean magnitude of the weights of squeezes."""
+    discriminator_width: Annotated[float, Meta(gt=0, le=4)] = 1.0
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One training. `recipes/NAME.json` are ours; any JSON file of these fields will do."""
 
-    codec: Literal["bandwise", "cae1d", "sscnet", "cae3d"]
+    codec: Literal["bandwise", "cae1d", "sscnet", "cae3d", "hific", "hific_se", "hific_3d", "siren"]
     architecture: dict[str, Any] = {}
     """Fields of the network's architecture; those left out keep their defaults."""
     steps: Count
@@ -35,6 +63,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of the network's convolutions; the weights stay in float32."""
     rate_weight: Annotated[float, Meta(ge=0)] = 1.0
     """Autoencoders: the price of a bit per sample, in thousandths of the squared error of the range."""
+    generative: Generative | None = None
+    """HiFiC: its losses and schedule; none: as `Generative` has them."""
     validation: tuple[str, ...] = ()
     """Names of scenes that are not learnt from but measured."""
     validate_every: Count = 500

@@ -8,10 +8,12 @@ from pathlib import Path
 from hypress.errors import ConfigurationError
 from hypress.train.autoencoders import AutoencoderTraining
 from hypress.train.bandwise import BandwiseTraining
+from hypress.train.hific import CODECS, HificTraining
 from hypress.train.hyspecnet import Patches, is_hyspecnet
 from hypress.train.loop import Training
 from hypress.train.recipe import Recipe
 from hypress.train.scenes import TrainingScene, held_out, read_folder
+from hypress.train.siren import SirenTraining
 
 
 def training_of(recipe: Recipe, folders: Sequence[Path], split: str) -> tuple[Training, int | None]:
@@ -22,6 +24,10 @@ def training_of(recipe: Recipe, folders: Sequence[Path], split: str) -> tuple[Tr
     scenes, validation = scenes_of(folders, recipe.validation, split)
     if recipe.codec == "bandwise":
         return BandwiseTraining(recipe, scenes, validation), None
+    if recipe.codec in CODECS:
+        return HificTraining(recipe, scenes, validation), None
+    if recipe.codec == "siren":
+        return SirenTraining(recipe, scenes, validation), None
     training = AutoencoderTraining(recipe, scenes, validation)
     return training, training.bands
 
