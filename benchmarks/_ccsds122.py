@@ -1,32 +1,23 @@
 """Speed of CCSDS 122.0-B-2 on one thread, beside another implementation where there is one; and sizes of whole scenes.
 
-    python benchmarks/_ccsds122.py ../shared/data [--peer PATH] [--scenes indian_pines jasper_ridge]
-
-The band is 14 bits deep, 1008 × 1008 pixels: bands of Indian Pines side by side. `--peer`, or the environment variable
-`HYPRESS_PEER_122`, is the executable of the University of Nebraska's BPE, built with optimisation: it is run in turn
-with ours, on the same band, its start and files included (some milliseconds). Of each the best of several runs counts.
+The band is 14 bits deep, 1008 × 1008 pixels: bands of Indian Pines side by side. The peer is the executable of the
+University of Nebraska's BPE, built with optimisation: it is run in turn with ours, on the same band, its start and
+files included (some milliseconds). Of each the best of several runs counts.
 """
 
-import argparse
-import importlib.util
-import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 import hypress
+from _turns import fastest
 from hypress.ccsds122 import Image, Options, decode, encode
+from public_scenes import cubes
 
 EDGE = 1008
-REPEATS = 7
-TEST_SCENES = [
-    "indian_pines", "jasper_ridge", "pavia_centre_crop", "samson", "san_diego_I", "salinas_a_224", "hydice_urban_crop",
-    "enmap_potsdam_B", "abu_beach-1", "paris_hyperion",
-]  # fmt: skip
 
 
 def rows(folder: Path, peer: str | None = None) -> Iterator[str]:
@@ -42,7 +33,7 @@ def rows(folder: Path, peer: str | None = None) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as scratch:
             if peer:
                 work["peer"] = _peer_work(peer, Path(scratch), band, min(blocks, band.size // 64))
-            for name, (coding, decoding) in _fastest(work).items():
+            for name, (coding, decoding) in fastest(work).items():
                 speeds = f"{band.size / coding / 1e6:.1f} | {band.size / decoding / 1e6:.1f}"
                 yield f"| {name} | {min(blocks, band.size // 64)} | {8 * len(stream) / band.size:.3f} | {speeds} |"
 
@@ -52,14 +43,6 @@ def band_of_14_bits(folder: Path) -> np.ndarray:
     bands = cubes(folder)["indian_pines"]()
     mosaic = np.vstack([np.hstack(list(bands[7 * i : 7 * i + 7])) for i in range(7)])
     return np.ascontiguousarray(mosaic[:EDGE, :EDGE])
-
-
-def cubes(folder: Path) -> dict:
-    """Scene name to a function that loads its samples."""
-    spec = importlib.util.spec_from_file_location("load", folder / "load.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.CUBES
 
 
 def _peer_work(peer: str, scratch: Path, band: np.ndarray, blocks: int) -> tuple[Callable, Callable]:
@@ -74,18 +57,6 @@ def _peer_work(peer: str, scratch: Path, band: np.ndarray, blocks: int) -> tuple
     run("-d", coded, "-o", decoded)
     assert decoded.read_bytes() == raw.read_bytes(), "the peer does not decode what it wrote"
     return (lambda: run("-e", raw, "-o", coded, *size)), (lambda: run("-d", coded, "-o", decoded))
-
-
-def _fastest(work: dict[str, tuple[Callable, Callable]]) -> dict[str, list[float]]:
-    """Seconds of each task of each name, the best of runs taken in turn."""
-    best = {name: [np.inf] * len(tasks) for name, tasks in work.items()}
-    for _ in range(REPEATS):
-        for name, tasks in work.items():
-            for i, task in enumerate(tasks):
-                started = time.perf_counter()
-                task()
-                best[name][i] = min(best[name][i], time.perf_counter() - started)
-    return best
 
 
 def sizes(folder: Path, scenes: list[str]) -> Iterator[str]:
@@ -106,19 +77,3 @@ def sizes(folder: Path, scenes: list[str]) -> Iterator[str]:
             data = hypress.encode(samples, codec, hypress.Rate(bpppc=0.5))
             cells.append(f"{hypress.metrics.psnr(samples, hypress.decode(data)):.2f}")
         yield f"| {name} | " + " | ".join(cells) + " |"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--peer", default=os.environ.get("HYPRESS_PEER_122"))
-    parser.add_argument("--scenes", nargs="*", default=TEST_SCENES)
-    given = parser.parse_args()
-    for row in (*rows(given.folder, given.peer), ""):
-        print(row, flush=True)
-    for row in sizes(given.folder, given.scenes):
-        print(row, flush=True)
-
-
-if __name__ == "__main__":
-    main()

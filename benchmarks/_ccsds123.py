@@ -1,34 +1,24 @@
 """Speed of CCSDS 123.0-B-2 on one thread, beside another implementation where there is one; and sizes of whole scenes.
 
-    python benchmarks/_ccsds123.py ../shared/data [--peer FOLDER] [--scenes indian_pines jasper_ridge]
-
-The scene is Indian Pines, lossless. `--peer`, or the environment variable `HYPRESS_PEER_123`, is a checkout of
-joshuadarecullen/CCSDS-HSI-Compression, whose numba kernels are the fastest open ones that we know: it is run in turn
-with ours in this process, and of each the best of several runs counts. Ours is timed with its defaults, and with the
-parameters that both have in common.
+Speed is that of Indian Pines, lossless. The peer is a checkout of joshuadarecullen/CCSDS-HSI-Compression, whose numba
+kernels are the fastest open ones that we know: it is run in turn with ours in this process, and of each the best of
+several runs counts. Ours is timed with its defaults, and with the parameters that both have in common.
 """
 
-import argparse
 import importlib
-import importlib.util
-import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 import hypress
+from _turns import fastest
 from hypress.codec import Spec
 from hypress.codecs.ccsds123 import Ccsds123
 from hypress.levels import integer_type
+from public_scenes import cubes
 
-REPEATS = 7
-TEST_SCENES = [
-    "indian_pines", "jasper_ridge", "pavia_centre_crop", "samson", "san_diego_I", "salinas_a_224", "hydice_urban_crop",
-    "enmap_potsdam_B", "abu_beach-1", "paris_hyperion",
-]  # fmt: skip
 COMMON = Ccsds123(
     prediction_bands=3, prediction_mode="full", local_sum="wide_neighbor", weight_resolution=13,
     weight_initialization="default", weight_update_initial=-1, weight_update_final=3, rescaling_counter_size=6,
@@ -46,7 +36,7 @@ def rows(folder: Path, peer: str | None = None) -> Iterator[str]:
             work[f"peer, {coder}"] = _peer_work(peer, samples, coder)
         work[f"ours, {coder}, common parameters"] = _our_work(samples, COMMON.turned(entropy_coder=coder))
         work[f"ours, {coder}"] = _our_work(samples, Ccsds123(entropy_coder=coder))
-    measured = _fastest({name: tasks for name, (_, *tasks) in work.items()})
+    measured = fastest({name: tasks for name, (_, *tasks) in work.items()})
     best = [min((times[i] for name, times in measured.items() if "peer" in name), default=np.nan) for i in range(2)]
     yield "| CCSDS 123.0-B-2, lossless | bpppc | encode, Msample/s | decode, Msample/s | × the best peer |"
     yield "|---|---|---|---|---|"
@@ -74,18 +64,6 @@ def _peer_work(peer: str, samples: np.ndarray, coder: str) -> tuple[int, Callabl
     return len(stream), lambda: codec.compress(samples), lambda: codec.decompress(stream)
 
 
-def _fastest(work: dict[str, list[Callable]]) -> dict[str, list[float]]:
-    """Seconds of each task of each name, the best of runs taken in turn."""
-    best = {name: [np.inf] * len(tasks) for name, tasks in work.items()}
-    for _ in range(REPEATS):
-        for name, tasks in work.items():
-            for i, task in enumerate(tasks):
-                started = time.perf_counter()
-                task()
-                best[name][i] = min(best[name][i], time.perf_counter() - started)
-    return best
-
-
 def sizes(folder: Path, scenes: list[str]) -> Iterator[str]:
     """Markdown rows of whole scenes: bpppc by maximum error, the whole codestream counted."""
     limits = (0, 1, 2, 4, 8, 16)
@@ -98,27 +76,3 @@ def sizes(folder: Path, scenes: list[str]) -> Iterator[str]:
             assert np.abs(hypress.decode(data).astype(np.int64) - samples).max() <= dn
             cells.append(f"{hypress.metrics.bpppc(len(data), samples.shape):.3f}")
         yield f"| {name} | " + " | ".join(cells) + " |"
-
-
-def cubes(folder: Path) -> dict:
-    """Scene name to a function that loads its samples."""
-    spec = importlib.util.spec_from_file_location("load", folder / "load.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.CUBES
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--peer", default=os.environ.get("HYPRESS_PEER_123"))
-    parser.add_argument("--scenes", nargs="*", default=TEST_SCENES)
-    given = parser.parse_args()
-    for row in (*rows(given.folder, given.peer), ""):
-        print(row, flush=True)
-    for row in sizes(given.folder, given.scenes):
-        print(row, flush=True)
-
-
-if __name__ == "__main__":
-    main()

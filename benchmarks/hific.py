@@ -23,7 +23,7 @@ from hypress.bench.report.figures import Figure
 from hypress.errors import GoalError
 from hypress.metrics import Tally, ssim
 from hypress.neural import pretrained
-from rate_distortion import TEST_SCENES, cubes
+from public_scenes import TEST_SCENES, cubes
 
 TARGETS = [0.2, 0.4, 0.6, 0.8, 1.0]
 GENERATIVE = ["hific", "hific_se", "hific_3d"]

@@ -24,7 +24,7 @@ from hypress.metrics import Tally
 from hypress.tcq import coder, encoder
 from hypress.tcq.encoder import Effort
 from lossy_reference import fewer_bytes
-from rate_distortion import cubes
+from public_scenes import cubes
 
 SCENES = ["abu_airport-1", "abu_urban-3", "enmap_potsdam_A", "salton_sea"]
 RATES = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]

@@ -29,8 +29,8 @@ import hypress
 from hypress.errors import GoalError
 from hypress.metrics import Tally
 from hypress.transforms.pca import moments, principal_axes, project
-from public_scenes import TEST_SCENES
-from rate_distortion import codec_of, cubes
+from public_scenes import TEST_SCENES, cubes
+from rate_distortion import codec_of
 
 RATES = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0]
 COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 55, 65, 77, 91, 108, 128, 152, 180, 214, 255]

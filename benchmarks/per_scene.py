@@ -8,7 +8,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from rate_distortion import cubes
+from public_scenes import cubes
 
 NETWORKS = ("siren", "gnn")
 

@@ -8,6 +8,7 @@ detection.
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,16 @@ import scipy.io
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(os.environ.get("HYPRESS_SCENES", ROOT.parent / "shared" / "data"))
 
-_spec = importlib.util.spec_from_file_location("load", FOLDER / "load.py")
-_load = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_load)
 
-CUBES = _load.CUBES
+def cubes(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
+    """Scene name to a function that loads its samples `(band, y, x)`."""
+    spec = importlib.util.spec_from_file_location("load", folder / "load.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CUBES
+
+
+CUBES = cubes(FOLDER) if FOLDER.exists() else {}
 TEST_SCENES = [
     "indian_pines", "jasper_ridge", "pavia_centre_crop", "samson", "san_diego_I", "salinas_a_224", "hydice_urban_crop",
     "enmap_potsdam_B", "abu_beach-1", "paris_hyperion",

@@ -9,8 +9,7 @@ Codecs that need an extra are left out unless named.
 """
 
 import argparse
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +19,10 @@ import hypress
 from hypress.codec import Codec, listing, make
 from hypress.errors import GoalError
 from hypress.metrics import Tally
+from public_scenes import TEST_SCENES, cubes
 
-TEST_SCENES = [
-    "indian_pines", "jasper_ridge", "pavia_centre_crop", "samson", "san_diego_I", "salinas_a_224", "hydice_urban_crop",
-    "enmap_potsdam_B", "abu_beach-1", "paris_hyperion",
-]  # fmt: skip
 VARIANTS = {"jpeg": ["jpeg:bits=8", "jpeg:bits=12"], "ccsds122": ["ccsds122", "ccsds122:spectral=iwt"]}
 """Codecs of which more than the default is shown."""
-
-
-def cubes(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
-    """Scene name to a function that loads its samples."""
-    spec = importlib.util.spec_from_file_location("load", folder / "load.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.CUBES
 
 
 def codec_of(text: str) -> Codec:

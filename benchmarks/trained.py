@@ -17,7 +17,7 @@ import hypress
 from hypress.codec import Spec
 from hypress.levels import integer_type
 from hypress.metrics import bpppc, psnr
-from rate_distortion import TEST_SCENES, cubes
+from public_scenes import TEST_SCENES, cubes
 
 RATES = [0.1, 0.25, 0.5, 1.0]
 AUTOENCODERS = ["cae1d", "cae3d", "sscnet"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from rate_distortion import cubes
+from public_scenes import cubes
 
 TRAINING_SCENES = [
     "abu_airport-1", "abu_airport-2", "abu_urban-1", "abu_urban-2", "abu_urban-3", "abu_urban-5", "abu_beach-2",
