@@ -14,12 +14,13 @@ import numpy as np
 from hypress.bench import rows
 from hypress.bench.contender import Contender, Settings, extra_of
 from hypress.bench.exhibits import Exhibit
-from hypress.bench.machine import machine, peak_memory, versions
+from hypress.bench.machine import machine, versions
 from hypress.bench.rows import Row
 from hypress.bench.scenes import Scene, Source
 from hypress.bench.tasks import Tasks
 from hypress.errors import CodestreamError, GoalError, HypressError, MissingExtraError, WeightsError
 from hypress.goal import Goal, Lossless, MaxError, Psnr, Rate, SpectralAngle, goal_to_dict
+from hypress.memory import peak_memory
 from hypress.metrics import Tally, bpppc, ratio, ssim
 
 if TYPE_CHECKING:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hypress import codec as codecs
 from hypress.codec import Spec
+from hypress.memory import peak_memory
 from hypress.neural import engine, pretrained
 from hypress.neural.engine import Maps
 from hypress.neural.pretrained import Weights
@@ -74,12 +73,7 @@ def _peak(path: str, engine_name: str, tile: Tile) -> int | None:
     """In a fresh process: libraries are loaded before the first look."""
     with engine.use(engine_name):
         _warm(engine_name)
-        before = _status("VmRSS")
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # Linux: begin a new high-water mark
-        Passes(path, engine_name, tile).seconds()
-        peak = _status("VmHWM")
-    return None if before is None or peak is None else max(0, peak - before)
+        return peak_memory(lambda: Passes(path, engine_name, tile).seconds())[1]
 
 
 def _warm(engine_name: str) -> None:
@@ -97,16 +91,6 @@ def _warm(engine_name: str) -> None:
         apply(torch.nn.Conv1d(16, 16, 3), np.zeros((1, 16, 16), np.float32))
     else:
         from hypress.neural import engine_onnx  # noqa: F401
-
-
-def _status(name: str) -> int | None:
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 def interleaved(models: Sequence[Passes], repeats: int) -> list[tuple[float, float]]:
