@@ -1,14 +1,11 @@
 """Trained codecs: the integers that a decoder reads hang on nothing; wrong input is one clear sentence."""
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+import elsewhere
 import hypress
 from hypress.codec import Spec, listing
 from hypress.codestream import unpack
@@ -42,34 +39,6 @@ def realistic(codec):
 
 # --- exact everywhere ---------------------------------------------------------------------------------------
 
-DECODE = """
-import hashlib, json, sys
-import numpy as np, torch
-how = json.loads(sys.argv[2])
-if "threads" in how:
-    torch.set_num_threads(how["threads"])
-if "mkldnn" in how:
-    torch.backends.mkldnn.enabled = how["mkldnn"]
-import hypress
-from hypress.entropy import tables
-from hypress.neural import autoencoder, bandwise_coding
-seen = hashlib.sha256()
-class Watched(tables.TableDecoder):
-    def read(self, chosen):
-        values = super().read(chosen)
-        seen.update(values.tobytes())
-        return values
-autoencoder.TableDecoder = bandwise_coding.TableDecoder = Watched
-if how.get("channels_last"):
-    original = autoencoder.apply
-    kinds = {4: torch.channels_last, 5: torch.channels_last_3d}
-    def other(layers, batch):
-        return original(lambda t: layers(t.contiguous(memory_format=kinds.get(t.ndim, torch.contiguous_format))), batch)
-    autoencoder.apply = other
-samples = hypress.decode(open(sys.argv[1], "rb").read())
-np.save(sys.argv[1] + ".npy", samples)
-print(seen.hexdigest())
-"""
 WAYS = [
     {}, {"threads": 1}, {"threads": 5}, {"mkldnn": False}, {"mkldnn": False, "threads": 2}, {"channels_last": True},
 ]  # fmt: skip
@@ -81,13 +50,10 @@ def test_integers_are_the_same_however_torch_computes(codec, tmp_path):
     path.write_bytes(hypress.encode(samples, default(codec)))
     expected = hypress.decode(path.read_bytes()).astype(np.int64)
     found = set()
-    for how, extra in [*((w, {}) for w in WAYS), ({}, {"ATEN_CPU_CAPABILITY": "default", "NUMBA_CPU_NAME": "generic"})]:
-        done = subprocess.run(
-            [sys.executable, "-c", DECODE, str(path), json.dumps(how)],
-            env=os.environ | extra, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        found.add(done.stdout.strip())
-        assert np.abs(np.load(f"{path}.npy").astype(np.int64) - expected).max() <= 1, (how, extra)
+    for how, extra in [*((w, {}) for w in WAYS), ({}, elsewhere.OTHER_PROCESSOR)]:
+        digest, decoded = elsewhere.integers(path, how, extra)
+        found.add(digest)
+        assert np.abs(decoded.astype(np.int64) - expected).max() <= 1, (how, extra)
     assert len(found) == 1
     assert found != {hashlib.sha256().hexdigest()}
 
