@@ -141,4 +141,4 @@ def test_what_ships_is_small():
     sizes = {p.name: p.stat().st_size for p in pretrained.PACKAGED.glob("*.safetensors")}
     assert sum(n for name, n in sizes.items() if name.startswith("bandwise")) <= 12_000_000
     assert sum(n for name, n in sizes.items() if name.startswith("hific")) <= 3 * 15_000_000
-    assert sum(sizes.values()) <= 50_000_000
+    assert sum(sizes.values()) <= 45_000_000
