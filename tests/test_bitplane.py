@@ -48,7 +48,7 @@ def kernel_encode(method, forest, magnitudes, negative, floors, planes, size, ar
     state, out = coder.writer(size, arithmetic=arithmetic)
     known = np.full(forest.nodes, NEVER, np.uint8)
     done = run(
-        forest.first,
+        forest,
         floors,
         planes,
         magnitudes.copy(),
@@ -66,7 +66,7 @@ def kernel_decode(method, forest, floors, planes, data, arithmetic):
     state, source = coder.reader(data, arithmetic=arithmetic)
     magnitudes, negative = np.zeros(forest.nodes, np.int32), np.zeros(forest.nodes, np.uint8)
     known = np.full(forest.nodes, NEVER, np.uint8)
-    done = run(forest.first, floors, planes, magnitudes, negative, known, state, source, rangecoder.contexts(contexts))
+    done = run(forest, floors, planes, magnitudes, negative, known, state, source, rangecoder.contexts(contexts))
     return done, magnitudes, negative, known
 
 

@@ -30,7 +30,7 @@ def box_trees(shape: tuple[int, int, int], levels: Levels) -> Forest:
     tops = [box for octave in sorted(octaves) for box in octaves[octave]]
     counts = [len(octaves[octave]) for octave in sorted(octaves)]
     first, places = _breadth_first(np.array(tops), np.array(counts), shape, math.prod(shape))
-    return Forest(first, places)
+    return Forest(first, places, shape)
 
 
 def _octave(band: Subband, levels: Levels) -> int:

@@ -25,6 +25,8 @@ class Forest(NamedTuple):
     """`(nodes + 1,)`: the first child of each node, if it has any; so `first[0]` is the number of roots."""
     places: NDArray[np.int32]
     """Of each node, the place of its coefficient in the flattened cube; -1 where it has none, being but a set."""
+    shape: tuple[int, int, int]
+    """Of the cube `(band, y, x)`."""
 
     @property
     def nodes(self) -> int:
@@ -59,7 +61,7 @@ def orientation_trees(shape: tuple[int, int, int], levels: Levels) -> Forest:
             for of, to, gap in zip(band.where, above.where, gaps, strict=True)
         )
         parents[band.where] = (z[:, None, None] * rows + y[:, None]) * columns + x
-    return Forest(*_breadth_first(parents.reshape(-1)))
+    return Forest(*_breadth_first(parents.reshape(-1)), shape)
 
 
 _Name = tuple[int, int, tuple[bool, bool, bool]]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hypress.bitplane import speck, spiht
 from hypress.bitplane.coder import MEMORY
 from hypress.bitplane.forest import Forest
+from hypress.bitplane.neighbours import NEAR
 from hypress.entropy.rangecoder import Context, Decoder, Encoder
 
 Code = Callable[[int, int], int]
@@ -118,6 +119,17 @@ class Nodes:
         """How many of them are significant so far; from three on it makes no difference."""
         return min(sum(n in self.known for n in nodes), 3)
 
+    def near(self, n: int) -> int:
+        """The context of `neighbours` for a node."""
+        _, rows, columns = self.forest.shape
+        place = int(self.forest.places[n])
+        if place < 0:
+            return 0
+        seen = {int(self.forest.places[k]) for k in self.known}
+        plane = sum(place + step in seen for step in (-1, 1, -columns, columns))
+        beyond = sum(place + step in seen for step in (-rows * columns, rows * columns))
+        return min((2 * plane + beyond + 1) // 2, NEAR - 1)
+
     def find(self, n: int, plane: int, sign_context: int, code: Code) -> None:
         """Code the sign of a coefficient that becomes significant."""
         self.negative[n] = code(sign_context, self.negative[n])
@@ -217,7 +229,8 @@ def code_speck(nodes: Nodes, planes: int, code: Code) -> None:
             if not nodes.possible(members(k), plane):
                 continue
             left = children(n).stop - k - 1
-            context = speck.PART + 16 * min(nodes.cuts(k), 15) + 4 * min(hit[n], 3) + min(left, 3)
+            context = 16 * min(nodes.cuts(k), 15) + 4 * min(hit[n], 3) + min(left, 3)
+            context = speck.PART + NEAR * context + nodes.near(k)
             if not (hit[n] or left) or code(context, nodes.reach(members(k), plane)):
                 hit[n] += 1
                 process(k, plane)
@@ -232,7 +245,8 @@ def code_speck(nodes: Nodes, planes: int, code: Code) -> None:
             if not nodes.possible(members(n), plane):
                 continue
             parent = parents.get(n, -1)  # roots are siblings
-            if code(4 * min(nodes.cuts(n), 15) + min(hit.get(parent, 0), 3), nodes.reach(members(n), plane)):
+            context = NEAR * (4 * min(nodes.cuts(n), 15) + min(hit.get(parent, 0), 3)) + nodes.near(n)
+            if code(context, nodes.reach(members(n), plane)):
                 hit[parent] = hit.get(parent, 0) + 1
                 process(n, plane)
             else:

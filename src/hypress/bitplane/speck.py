@@ -9,7 +9,7 @@ data compression", Springer 2006): 3-D SPECK. Sets are given by `boxes`. Each pl
 
 The last part is known to be significant if no other is. Nothing is said of planes in which a set cannot have bits
 because its subband was shifted up. With the arithmetic coder, decisions have contexts: how often the set can be
-cut, how many siblings are significant and how many are still to come.
+cut, how many siblings are significant and how many are still to come; for a coefficient also its neighbours.
 
 The kernel is encoder and decoder at once, see `coder`: a decoder starts with zero magnitudes and finds them.
 """
@@ -23,15 +23,16 @@ from numba import njit
 
 from hypress.bitplane.coder import code
 from hypress.bitplane.forest import parents_of
+from hypress.bitplane.neighbours import NEAR, near, none_significant
 
-CONTEXTS = 323
-PART, SIGN, REFINEMENT = 64, 320, 321  # where the contexts of each kind begin; those of sets tried again are first
+CONTEXTS = 1283
+PART, SIGN, REFINEMENT = 256, 1280, 1281  # where the contexts of each kind begin; those of sets tried again are first
 _DEEPEST = 64  # no set can be cut more often in a row
 
 
 @njit(nogil=True, cache=True)
 def run(
-    first: Any,
+    forest: Any,
     floors: Any,
     planes: int,
     magnitudes: Any,
@@ -43,13 +44,16 @@ def run(
 ) -> bool:
     """Code or decode planes `planes - 1` … 0, until the bytes are spent; whether they lasted.
 
-    Nodes of the forest `first` have `magnitudes` int32, signs `negative` uint8, `floors` uint8, the plane
+    Nodes of the `forest` have `magnitudes` int32, signs `negative` uint8, `floors` uint8, the plane
     below which they have no bits, and `known` uint8, the plane down to which they were told: NEVER at first.
     Where a node is a set, its magnitude is 0, its floor is NEVER, and nothing is told of it.
     """
+    first, places = forest.first, forest.places
+    _, rows, columns = forest.shape
     nodes, roots = magnitudes.size, first[0]
     parents = parents_of(first)
     families = np.zeros(nodes + 1, np.uint8)  # how many parts of each set are significant, up to three
+    marks = none_significant(forest.shape)
     within, lowest, cuts = _members(first, floors, magnitudes)
     lis, sorted_lis, lsp = np.empty(nodes, np.int32), np.empty(nodes, np.int32), np.empty(nodes, np.int32)
     in_lis, in_lsp = roots, 0
@@ -67,6 +71,7 @@ def run(
             if plane < lowest[n]:
                 continue
             context = 4 * min(cuts[n], 15) + families[parents[n]]
+            context = NEAR * context + near(marks, places[n], rows, columns)
             bit = code(state, data, contexts, context, (within[n] >> plane) & 1)
             if bit < 0:
                 return False
@@ -84,6 +89,7 @@ def run(
                     negative[n] = sign
                     magnitudes[n] |= 1 << plane
                     known[n] = plane
+                    marks[places[n] + rows * columns] = 1
                     lsp[in_lsp] = n
                     in_lsp += 1
                 else:
@@ -102,7 +108,8 @@ def run(
                         continue
                     bit = 1
                     if count[top] or k + 1 < end:
-                        context = PART + 16 * min(cuts[k], 15) + 4 * min(count[top], 3) + min(end - k - 1, 3)
+                        context = 16 * min(cuts[k], 15) + 4 * min(count[top], 3) + min(end - k - 1, 3)
+                        context = PART + NEAR * context + near(marks, places[k], rows, columns)
                         bit = code(state, data, contexts, context, (within[k] >> plane) & 1)
                         if bit < 0:
                             return False

@@ -33,7 +33,7 @@ _COUNT, _SELF = 3, 4  # of a family: how many children are significant, up to th
 
 @njit(nogil=True, cache=True)
 def run(
-    first: Any,
+    forest: Any,
     floors: Any,
     planes: int,
     magnitudes: Any,
@@ -45,9 +45,10 @@ def run(
 ) -> bool:
     """Code or decode planes `planes - 1` … 0, until the bytes are spent; whether they lasted.
 
-    Nodes of the forest `first` have `magnitudes` int32, signs `negative` uint8, `floors` uint8, the plane
+    Nodes of the `forest` have `magnitudes` int32, signs `negative` uint8, `floors` uint8, the plane
     below which they have no bits, and `known` uint8, the plane down to which they were told: NEVER at first.
     """
+    first = forest.first
     nodes, roots = magnitudes.size, first[0]
     parents = parents_of(first)
     families = np.zeros(nodes + 1, np.uint8)

@@ -106,7 +106,7 @@ class SetPartitioning(Codec):
             state, out = coder.writer(size, arithmetic=self.arithmetic)
             nodes = (magnitudes, negative, known)
             contexts = rangecoder.contexts(method.contexts)
-            done = method.run(forest.first, floors, planes, *nodes, state, out, contexts)
+            done = method.run(forest, floors, planes, *nodes, state, out, contexts)
             if done or self.rate_bpppc is not None:
                 return {"head": head, "planes": coder.written(state, out)}
             size *= 2
@@ -130,7 +130,7 @@ class SetPartitioning(Codec):
         )
         state, data = coder.reader(streams["planes"], arithmetic=self.arithmetic)
         contexts = rangecoder.contexts(method.contexts)
-        method.run(forest.first, floors, planes, *nodes, state, data, contexts)
+        method.run(forest, floors, planes, *nodes, state, data, contexts)
         decoded = synthesise(*nodes, floors, forest, spec.shape, spec.bits, levels, reversible=self.reversible)
         limits = np.iinfo(spec.dtype)
         rounded = np.floor(decoded + 0.5) if decoded.dtype.kind == "f" else decoded

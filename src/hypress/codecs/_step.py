@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 ROUNDING = 0.42
 """What is added to a coefficient in steps before it is cut: less than a half, for small ones are dear."""
-SPENT = 0.99
-"""Share of a budget that is good enough."""
+SPENT, AIM = 0.996, 0.998
+"""Shares of a budget: good enough, and aimed at."""
 TRIALS = 12
 FINEST, COARSEST = 2.0**-4, 2.0**24
 """Steps between which is searched."""
@@ -68,7 +68,7 @@ def finest_within(budget: int, start: float, code: Callable[[float], tuple[int, 
         if before is not None and before[0] != at and (over - before[1]) * (at - before[0]) < 0:
             slope = (over - before[1]) / (at - before[0])
         before = (at, over)
-        wanted = at + (math.log(0.995) - over) / slope
+        wanted = at + (math.log(AIM) - over) / slope
         at = wanted if low < wanted < high else (low + high) / 2 if high - low < 8 else at + math.copysign(3, over)
         at = min(max(at, low), high)
     return code(COARSEST)[1] if best is None else best

@@ -84,12 +84,12 @@ class Wavelet3d(Codec):
         planes = dwt3d.forward(samples.astype(np.float32), Levels(0, levels.spatial), reversible=False)
         chosen = self._transformed(planes, tree, levels)
         start = self._start(chosen.cube, budget)
-        if self.spectral == "packets":
-            scaled = planes * _spatial_norms(spec.shape, levels)
-            best = packets.best(scaled, levels.spectral, start)
-            if best != tree:
-                # The search counts coefficients one by one; what the coder makes of their places decides.
-                chosen = min(chosen, self._transformed(planes, best, levels), key=lambda each: each.cost(scaled, start))
+        scaled = planes * _spatial_norms(spec.shape, levels)
+        # The search counts coefficients one by one; what the coder makes of their places decides.
+        trees = {other for other in self._trees(scaled, levels.spectral, start) if other != tree}
+        if trees:
+            others = (self._transformed(planes, other, levels) for other in sorted(trees))
+            chosen = min((chosen, *others), key=lambda each: each.cost(scaled, start))
 
         def code(step: float) -> tuple[int, dict[str, bytes]]:
             data = chosen.streams(step)[1]
@@ -120,6 +120,17 @@ class Wavelet3d(Codec):
     def _levels(self, shape: tuple[int, int, int]) -> Levels:
         spectral = shape[0].bit_length() - 1 if self.spectral_levels is None else self.spectral_levels
         return Levels(min(spectral, MOST_LEVELS), self.spatial_levels).useful(shape)
+
+    def _trees(self, scaled: NDArray[np.float32], most: int, step: float) -> set[Tree]:
+        """Trees across bands that may do: with as many levels as there can be, and with one less."""
+        if self.spectral == "dyadic":
+            return set()
+        return {
+            tree
+            for n in (most, most - 1)
+            if n > 0
+            for tree in (packets.dyadic(len(scaled), n), packets.best(scaled, n, step))
+        }
 
     @staticmethod
     def _transformed(planes: NDArray[np.float32], tree: Tree, levels: Levels) -> _Transformed:
