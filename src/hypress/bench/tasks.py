@@ -137,15 +137,18 @@ class Tasks:
     # --- anomalies ---
 
     @once
+    def _scores(self) -> NDArray[np.float64]:
+        return rx(self._spectra)
+
+    @once
     def _targets(self) -> NDArray[np.bool_]:
         if self.scene.anomalies is not None:
             return self.scene.anomalies.reshape(-1)
-        scores = rx(self._spectra)
-        return scores > np.quantile(scores, 1 - STRONGEST)
+        return self._scores > np.quantile(self._scores, 1 - STRONGEST)
 
     @once
     def _auc_before(self) -> float | None:
-        return auc(rx(self._spectra), self._targets)
+        return auc(self._scores, self._targets)
 
     def _anomalies(self, spectra: NDArray[np.float64]) -> dict[str, Any] | None:
         after = auc(rx(spectra), self._targets)
@@ -253,8 +256,8 @@ def normalised_difference(samples: NDArray[Any], a: int, b: int) -> tuple[NDArra
 def rx(spectra: NDArray[np.float64]) -> NDArray[np.float64]:
     """Squared Mahalanobis distance of each pixel from the mean of all."""
     centred = spectra - spectra.mean(axis=0)
-    solved = np.linalg.solve(_shrunk(centred.T @ centred / len(centred)), centred.T)
-    return np.einsum("pb,bp->p", centred, solved)
+    inverse = np.linalg.inv(_shrunk(centred.T @ centred / len(centred)))
+    return np.einsum("pb,pb->p", centred @ inverse, centred)
 
 
 def auc(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float | None:
