@@ -1,12 +1,15 @@
 """How quickly the explorer answers over a store of any size: first picture, pan and zoom, memory, page weight.
 
     python benchmarks/explorer.py FOLDER [--gigabytes 8] [--codec pca_jpeg2000]
+    python benchmarks/explorer.py FOLDER --side 10000 --bands 20
 
 The store is put together from a few codestreams of the bundled scene, each with its own gain and noise, in many copies:
-to a reader that decodes tiles it is like any store of that size, and it is made in a minute. The server runs in a
-process of its own; every request is timed here, from its first byte sent to its last received, with four under way at a
-time as the page does. A tile that is not final counts as an answer, since the page shows it; `final` says how long it
-took until it was. Peak memory is the operating system's maximum resident set size.
+to a reader that decodes tiles it is like any store of that size, and it is made in a minute. It has an overview as
+`hypress compress` gives one, unless `--plain` leaves it out, as in stores of before. The server runs in a process of
+its own; every request is timed here, from its first byte sent to its last received, with four under way at a time as
+the page does. As in the page, the first picture is the scene in one tile, and the screen's tiles follow. A tile that is
+not final counts as an answer, since the page shows it; `final` says how long it took until it was. Peak memory is the
+operating system's maximum resident set size.
 """
 
 import argparse
@@ -28,6 +31,8 @@ import xarray as xr
 import hypress
 from hypress import scene as scenes
 from hypress import store
+from hypress.codec import find
+from hypress.jobs.overview import MOST, SHARE, Overview, thinned
 from hypress.jobs.report import provenance
 from hypress.metrics import Tally
 from hypress.tile import encode_tile
@@ -40,24 +45,28 @@ TILE = 200
 DISTINCT = 4
 
 
-def make(folder: Path, gigabytes: float, codec: str) -> Path:
+def make(folder: Path, given: argparse.Namespace) -> Path:
     """A store of that size, unless it is there already."""
+    codec = given.codec
     source = hypress.open_scene(ROOT / "scenes" / "jasper_ridge.hdr")
+    if given.bands:
+        source = source.isel(band=np.linspace(0, source.sizes["band"] - 1, given.bands).astype(int))
     bands = source.sizes["band"]
-    side = TILE * round((gigabytes * 1e9 / (2 * bands)) ** 0.5 / TILE)
-    path = folder / f"{codec}_{gigabytes:g}.zarr"
+    side = TILE * round((given.side or (given.gigabytes * 1e9 / (2 * bands)) ** 0.5) / TILE)
+    path = folder / f"{codec}_{bands}_{side}{'_plain' if given.plain else ''}.zarr"
     if path.exists():
         return path
     random = np.random.default_rng(0)
     quarter = source.to_numpy().astype(np.float32)
     upper = np.concatenate([quarter, quarter[:, :, ::-1]], axis=2)
     whole = np.concatenate([upper, upper[:, ::-1]], axis=1)
-    streams, tally = [], Tally.empty(bands)
+    streams, tally, decoded = [], Tally.empty(bands), []
     goal = hypress.Lossless() if codec in ("rls", "ccsds123") else hypress.Psnr(db=50)
     for gain in random.uniform(0.7, 1.3, DISTINCT):
         noisy = whole * gain + random.standard_normal(whole.shape, np.float32) * 3
         encoded = encode_tile(np.clip(np.rint(noisy), 0, 65535).astype(np.uint16), codec, goal)
         streams.append(encoded.data)
+        decoded.append(hypress.decode(encoded.data))
         tally += encoded.tally
     import dask.array
 
@@ -65,11 +74,19 @@ def make(folder: Path, gigabytes: float, codec: str) -> Path:
     scene = scenes.make(lazy, wavelength_nm=source.wavelength.to_numpy())
     assert isinstance(scene, xr.DataArray)
     grid = Grid.of(scene.shape, (TILE, TILE))
+    overview = None if given.plain else Overview.of(scene.shape, scene.dtype, find(codec)())
     writer = store.Writer(str(path))
     writer.begin({"benchmark": codec}, overwrite=True, resume=False)
+    total = 0
     for tile in grid:
-        writer.put(f"{store.ARRAY}/{tile.key}", streams[int(random.integers(DISTINCT))])
-    writer.finish(store.metadata(scene, grid, provenance(scene, codec, {}, goal, tally, 0.0)))
+        which = int(random.integers(DISTINCT))
+        writer.put(f"{store.ARRAY}/{tile.key}", streams[which])
+        total += len(streams[which])
+        if overview is not None:
+            overview.put(tile, thinned(decoded[which], tile, overview.spacing))
+    coarse, small = (overview and overview.coded(min(MOST, int(SHARE * total)), None)) or (None, {})
+    attrs = provenance(scene, codec, {}, goal, tally, 0.0)
+    writer.finish(small | store.metadata(scene, grid, attrs, coarse))
     return path
 
 
@@ -104,9 +121,16 @@ class Server:
         assert answer.status == 200, body
         return body, answer.headers.get("X-Exact") != "0", time.monotonic() - began
 
+    def cpu(self) -> float | None:
+        """Seconds of processor time so far, which do not depend on what else the machine does; Linux says so."""
+        about = Path(f"/proc/{self.process.pid}/stat")
+        if not about.exists():
+            return None
+        return sum(map(int, about.read_text().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> float:
         """Stop it; its peak memory in bytes."""
-        self.process.send_signal(2)
+        self.process.terminate()
         _, _, usage = os.wait4(self.process.pid, 0)
         return usage.ru_maxrss * 1024
 
@@ -127,10 +151,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--gigabytes", type=float, default=8.0)
+    parser.add_argument("--side", type=int, help="rows and columns, instead of gigabytes")
+    parser.add_argument("--bands", type=int, help="so many of the bundled scene's 198 bands")
     parser.add_argument("--codec", default="pca_jpeg2000")
+    parser.add_argument("--plain", action="store_true", help="without an overview")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    path = make(given.folder, given.gigabytes, given.codec)
+    path = make(given.folder, given)
     server = Server(path)
     session = json.loads(server.get("session")[0])
     frame, layer = session["frame"][0], session["layers"][0]
@@ -154,8 +181,11 @@ def main() -> None:
         return first, final
 
     fit = 800 / frame
+    coarsest = max(0, (frame - 1).bit_length() - EDGE.bit_length() + 1)
+    sure = server.get("tile", **style, z=coarsest, y=0, x=0)[1]
+    first_picture, first_cpu = time.monotonic() - server.started, server.cpu()
     first_tiles, _ = look(frame / 2, frame / 2, fit, 0.01)
-    first_picture = time.monotonic() - server.started
+    first_screen = time.monotonic() - server.started
     _, whole = look(frame / 2, frame / 2, fit, 60)
     seen = json.loads(server.get("seen")[0])["0"]
     steps: list[tuple[list[float], list[float]]] = []
@@ -174,6 +204,9 @@ def main() -> None:
         "tiles": (frame // TILE) ** 2,
         "server_ready_s": server.ready,
         "first_picture_s": first_picture,
+        "first_picture_cpu_s": first_cpu,
+        "first_picture_whole": sure,
+        "first_screen_s": first_screen,
         "whole_picture_final_s": max(whole, default=None) if seen == 1 else None,
         "share_seen_after_60_s": seen,
         "answer_median_s": statistics.median(answers),
@@ -185,6 +218,7 @@ def main() -> None:
         "peak_memory_gb": server.end() / 1e9,
         "page_kb": sum(f.stat().st_size for f in STATIC.iterdir()) / 1e3,
         "first_answers_s": statistics.median(first_tiles),
+        "load": os.getloadavg()[0],
     }
     print(json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in rounded.items()}, indent=2))
 

@@ -15,8 +15,11 @@ import xarray as xr
 import hypress
 from hypress import scene as scenes
 from hypress.errors import GoalError, InputNotFoundError, OutputExistsError, ReadError, SceneError, WriteError
-from hypress.store import Chunks
+from hypress.jobs import overview
+from hypress.jobs.describe import describe
+from hypress.store import Chunks, size_on_disk
 from hypress.testing import gallery
+from hypress.tiles import Grid
 from hypress.zarr_codec import HypressCodec
 
 pytestmark = pytest.mark.filterwarnings("ignore:scene.hyp. a .hyp holds samples only")
@@ -125,6 +128,13 @@ def test_once_lossy_is_lossy(tmp_path, scene):
     assert json.loads(attrs["compression_before"])["compression_goal"] == "PSNR 45 dB"
 
 
+def test_a_scene_of_zeros(tmp_path):
+    """Its peak is 0, of which no decibels can be told."""
+    zeros = np.zeros((3, 20, 20), np.uint16)
+    assert hypress.compress(zeros, tmp_path / "scene.zarr").psnr_peak == 0
+    assert not hypress.open_scene(tmp_path / "scene.zarr").to_numpy().any()
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "scene.hyp"])
 @pytest.mark.parametrize("goal", GOALS, ids=str)
 def test_goals_hold_for_the_whole_file(tmp_path, scene, kind, goal):
@@ -192,6 +202,126 @@ def test_zarr_and_xarray_write_through_the_codec(tmp_path, scene):
     found = xr.open_zarr(tmp_path / "x.zarr", mask_and_scale=False)["scene"]
     assert np.array_equal(found, scene)
     assert hypress.verify(tmp_path / "x.zarr").ok
+
+
+# --- the overview of a large scene -------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """A scene that counts as large, with a corner that has no data."""
+    monkeypatch.setattr(overview, "LARGE", 1000)
+    monkeypatch.setattr(overview, "FINEST", 2)
+    random = np.random.default_rng(7)
+    y, x = np.mgrid[:211, :190]
+    waves = [np.sin(y / (19 + b)) * np.cos(x / (22 + b)) for b in range(9)]
+    samples = (9000 + 4000 * np.array(waves) + random.normal(0, 20, (9, 211, 190))).astype(np.int16)
+    samples[:, 150:, :70] = -9999
+    samples[3, 10:30, 100:] = -9999
+    return scenes.make(samples, wavelength_nm=np.linspace(400, 900, 9), nodata=-9999)
+
+
+@pytest.mark.parametrize("spacing", [2, 4, 32])
+@pytest.mark.parametrize("tile", [(9, 64, 33), (5, 7, 190), (2, 211, 3)])
+def test_an_overview_is_gathered_from_tiles_of_any_size(large, tile, spacing):
+    samples = large.to_numpy()
+    gathered = overview.Overview(np.zeros_like(samples[:, ::spacing, ::spacing]), spacing)
+    for each in Grid.of(samples.shape, tile):
+        gathered.put(each, overview.thinned(samples[each.window], each, spacing))
+    assert np.array_equal(gathered.samples, samples[:, ::spacing, ::spacing])
+
+
+@pytest.mark.parametrize("codec", ["jpeg2000", "ccsds123"])
+def test_a_large_scene_gets_an_overview(tmp_path, large, codec):
+    report = hypress.compress(large, tmp_path / "scene.zarr", codec, tile=(70, 64))
+    chunks = Chunks.of(tmp_path / "scene.zarr")
+    small = chunks.overview(large.dtype)
+    assert report.bytes == sum(report.streams.values())
+    assert 0 < report.streams["overview"] <= 0.01 * report.bytes
+    assert describe(tmp_path / "scene.zarr")["streams"] == report.streams
+    assert small.grid.shape == (9, -(-211 // small.spacing), -(-190 // small.spacing))
+    found = xr.open_zarr(tmp_path / "scene.zarr", group="overview", mask_and_scale=False)["scene"].to_numpy()
+    wanted = large.to_numpy()[:, :: small.spacing, :: small.spacing]
+    assert np.array_equal(found == -9999, wanted == -9999)
+    assert np.abs(found.astype(int) - wanted).mean() < 500, "of samples that span 8000"
+
+
+def test_an_overview_is_in_nobodys_way(tmp_path, large):
+    hypress.compress(large, tmp_path / "scene.zarr", tile=(70, 64))
+    assert list(xr.open_zarr(tmp_path / "scene.zarr").data_vars) == ["scene"]
+    assert set(xr.open_datatree(tmp_path / "scene.zarr", engine="zarr").groups) == {"/", "/overview"}
+    assert np.array_equal(hypress.open_scene(tmp_path / "scene.zarr"), large)
+    assert hypress.verify(tmp_path / "scene.zarr").ok
+    hypress.compress(tmp_path / "scene.zarr", tmp_path / "again.zarr.zip", tile=(70, 64))
+    assert np.array_equal(hypress.open_scene(tmp_path / "again.zarr.zip"), large)
+    assert Chunks.of(tmp_path / "again.zarr.zip").overview(large.dtype) is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rate_counts_the_overview(tmp_path, large, kind):
+    report = hypress.compress(large, tmp_path / kind, "jpeg2000", hypress.Rate(bpppc=4), tile=(110, 100))
+    assert report.streams["overview"] > 0
+    assert 3.8 <= report.bpppc <= 4
+    assert report.bpppc == 8 * size_on_disk(tmp_path / kind) / large.size
+
+
+def test_small_scenes_and_secret_ones_have_no_overview(tmp_path, scene, large):
+    hypress.compress(scene.isel(band=[0], x=slice(0, 20), y=slice(0, 20)), tmp_path / "small.zarr")
+    assert Chunks.of(tmp_path / "small.zarr").overview(scene.dtype) is None
+    assert not (tmp_path / "small.zarr" / "overview").exists()
+    keyed = hypress.find_codec("gnn")(keyed=True)
+    assert overview.Overview.of(large.shape, large.dtype, keyed) is None
+    assert overview.Overview.of(large.shape, large.dtype, hypress.find_codec("gnn")()) is not None
+
+
+@pytest.mark.parametrize("shape", [(198, 4400, 4400), (20, 10_000, 10_000), (1, 70_000, 90), (3000, 300, 300)])
+@pytest.mark.parametrize("itemsize", [1, 8])
+def test_an_overview_is_small_however_large_the_scene(shape, itemsize):
+    spacing = overview.spacing_for(shape, itemsize)
+    assert spacing & (spacing - 1) == 0
+    bands, rows, columns = shape[0], -(-shape[1] // spacing), -(-shape[2] // spacing)
+    assert max(rows, columns) <= 1024
+    assert bands * rows * columns * itemsize <= 1 << 26
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"spacing": 3}, {"spacing": "2"}, {"spacing": 1}, {}, {"spacing": 0}, {"spacing": 1 << 70}]
+)
+def test_an_overview_that_does_not_fit_the_scene_is_none(tmp_path, large, wrong):
+    hypress.compress(large, tmp_path / "scene.zarr", tile=(70, 64))
+    about = tmp_path / "scene.zarr" / "overview" / "scene" / "zarr.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"attributes": wrong}))
+    assert Chunks.of(tmp_path / "scene.zarr").overview(large.dtype) is None
+    about.write_text("no JSON")
+    assert Chunks.of(tmp_path / "scene.zarr").overview(large.dtype) is None
+    assert "overview" not in describe(tmp_path / "scene.zarr")["streams"]
+
+
+def test_an_interrupted_job_still_gets_its_overview(tmp_path, large, monkeypatch):
+    from hypress.jobs import compress as job
+
+    monkeypatch.setattr(job, "encode_tile", interrupted := Interrupted(job.encode_tile, after=5))
+    with pytest.raises(KeyboardInterrupt):
+        hypress.compress(large, tmp_path / "scene.zarr", "jpeg2000", tile=(70, 64), workers=1)
+    interrupted.after = 1000
+    hypress.compress(large, tmp_path / "scene.zarr", "jpeg2000", tile=(70, 64), workers=1, resume=True)
+    assert interrupted.calls < 12 + 5, "what was there was kept"
+    hypress.compress(large, tmp_path / "whole.zarr", "jpeg2000", tile=(70, 64))
+    key = "overview/scene/c/0/0/0"
+    assert (tmp_path / "scene.zarr" / key).read_bytes() == (tmp_path / "whole.zarr" / key).read_bytes()
+
+
+class Interrupted:
+    """Ctrl-C after so many calls."""
+
+    def __init__(self, real, after):
+        self.real, self.after, self.calls = real, after, 0
+
+    def __call__(self, *arguments, **options):
+        self.calls += 1
+        if self.calls > self.after:
+            raise KeyboardInterrupt
+        return self.real(*arguments, **options)
 
 
 # --- what stands in the way --------------------------------------------------------------------------
@@ -265,7 +395,7 @@ def test_killed_leaves_nothing_whole_and_resume_goes_on(tmp_path, kind):
     work = output.with_name(output.name + ".part")
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 120
-    while len(list(work.glob("scene/c/0/*/*"))) < 3 and time.monotonic() < deadline and process.poll() is None:
+    while len(list(work.glob("scene/c/0/*/*[0-9]"))) < 3 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

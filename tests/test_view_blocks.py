@@ -1,5 +1,6 @@
 """What the explorer decodes, remembers and forgets: sources, glimpses, the cache and the workers."""
 
+import shutil
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 import hypress
 from hypress import scene as scenes
 from hypress.errors import ReadError
+from hypress.jobs import compress, overview
 from hypress.view import blocks
 from hypress.view.blocks import StoreSource
 from hypress.view.cache import Cache
@@ -108,6 +110,76 @@ def test_other_zarr_stores_are_read_too(tmp_path, cube):
     layer = Layer.open(tmp_path / "plain.zarr", memory())
     assert isinstance(layer.source, PlainSource)
     assert np.array_equal(layer.read([1, 4], range(5, 70, 3), range(90)).samples, cube[[1, 4], 5::3])
+
+
+# --- the store's own overview ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_overview(cube, tmp_path_factory):
+    """A store that counts as large, in a codec that cannot be decoded in part."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overview, "LARGE", 1000)
+        patch.setattr(overview, "FINEST", 2)
+        patch.setattr(compress, "SHARE", 2.0)  # of so little, the usual share would be nothing
+        path = tmp_path_factory.mktemp("large") / "scene.zarr"
+        hypress.compress(scenes.make(cube, nodata=0), path, "ccsds123", tile=(16, 16))
+    return path
+
+
+def test_far_out_the_stores_own_overview_is_all_that_is_decoded(with_overview, cube, monkeypatch):
+    monkeypatch.setattr(blocks, "decode", fails)
+    layer = Layer.open(with_overview, memory())
+    spacing = layer.source.stored.spacing
+    for step in (spacing, 2 * spacing, 2 * spacing + 1):
+        part = layer.read([7, 2, 7], range(0, 70, step), range(0, 90, step), glance=True)
+        assert part.exact
+        assert part.overview
+        wanted = cube[[7, 2, 7], ::step, ::step].astype(int)
+        assert part.samples.shape == wanted.shape
+        if step % spacing == 0:
+            assert np.array_equal(part.samples == 0, wanted == 0), "where there is no data"
+            assert np.abs(part.samples - wanted).mean() < 30, "of samples that span 1800"
+    assert layer.source.share_seen == 0
+
+
+def test_an_overview_stands_in_for_tiles_to_look_at_and_never_to_measure(with_overview, cube, monkeypatch):
+    layer = Layer.open(with_overview, memory())
+    hold = threading.Event()
+    real = blocks.decode
+    monkeypatch.setattr(blocks, "decode", lambda *a, **k: (hold.wait(), real(*a, **k))[1])
+    part = layer.read([3], range(70), range(90), until=time.monotonic() + 0.05, glance=True)
+    assert (part.exact, part.overview, part.known.all()) == (False, True, True)
+    assert np.abs(part.samples[0, :60] - cube[3, :60].astype(int)).mean() < 200, "spaced more widely, yet the scene"
+    assert not layer.read([3], range(70), range(90), until=time.monotonic() + 0.05).known.any()
+    hold.set()
+    part = layer.read([3], range(70), range(90), glance=True)
+    assert (part.exact, part.overview) == (True, False)
+    assert np.array_equal(part.samples[0], cube[3])
+
+
+def test_a_damaged_tile_is_not_painted_over_by_the_overview(with_overview, tmp_path):
+    shutil.copytree(with_overview, tmp_path / "scene.zarr")
+    (tmp_path / "scene.zarr" / "scene" / "c" / "0" / "1" / "2").write_bytes(b"broken")
+    part = Layer.open(tmp_path / "scene.zarr", memory()).read([3], range(70), range(90), glance=True)
+    assert len(part.problems) == 1
+    assert not part.known[16:32, 32:48].any()
+    assert part.known.sum() == 70 * 90 - 256
+
+
+@pytest.mark.parametrize("content", [b"", b"broken", None], ids=["empty", "no codestream", "missing"])
+def test_a_damaged_overview_leaves_the_tiles(with_overview, tmp_path, cube, content):
+    shutil.copytree(with_overview, tmp_path / "scene.zarr")
+    for chunk in (tmp_path / "scene.zarr" / "overview").rglob("c/*/*/*"):
+        chunk.unlink() if content is None else chunk.write_bytes(content)
+    layer = Layer.open(tmp_path / "scene.zarr", memory())
+    part = layer.read([3], range(0, 70, 8), range(0, 90, 8), glance=True)
+    assert (part.exact, part.overview, part.problems) == (True, False, ())
+    assert np.array_equal(part.samples[0], cube[3, ::8, ::8])
+
+
+def fails(*arguments, **options):
+    raise AssertionError("nothing is to be decoded")
 
 
 # --- glimpses ----------------------------------------------------------------------------------------

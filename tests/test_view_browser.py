@@ -9,9 +9,11 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hypress
+from hypress.jobs import compress, overview
 from hypress.view.server import serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no browser to drive")
@@ -300,6 +302,28 @@ def test_it_fits_a_phone_in_light_and_dark(opened, scheme):
         "(c) => c.match(/[\\d.]+/g).slice(0, 3).reduce((sum, v) => sum + Number(v), 0)); }"
     )
     assert (background > ink) == (scheme == "light")
+
+
+def test_it_says_that_it_shows_an_overview(browser, jasper_ridge, tmp_path, monkeypatch):
+    monkeypatch.setattr(overview, "LARGE", 1000)
+    monkeypatch.setattr(overview, "FINEST", 2)
+    monkeypatch.setattr(compress, "SHARE", 1.0)  # of so little, the usual share would be nothing
+    samples = np.tile(hypress.open_scene(jasper_ridge)[5:60:10].to_numpy(), (1, 6, 6))
+    hypress.compress(samples, tmp_path / "large.zarr", "jpeg2000", hypress.Psnr(db=60), tile=(200, 200))
+    with serving([tmp_path / "large.zarr"]) as server:
+        page = browser.new_page(viewport={"width": 500, "height": 330})
+        page.goto(server.url)
+        page.wait_for_selector("body[data-ready=true]")
+        for _ in range(3):
+            page.click("#zoom-out")
+        settled(page)
+        assert page.locator("#busy").inner_text() == "overview"
+        keep(page, "10-overview")
+        for _ in range(5):
+            page.click("#zoom-in")
+        settled(page)
+        assert page.locator("#busy").inner_text() == ""
+        page.close()
 
 
 def test_a_server_that_is_gone_is_said(browser, jasper_ridge):

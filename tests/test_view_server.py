@@ -19,6 +19,7 @@ import pytest
 import rasterio
 
 import hypress
+from hypress.jobs import compress, overview
 from hypress.view.pictures import composite
 from hypress.view.render import Stretch
 from hypress.view.server import serving
@@ -167,6 +168,20 @@ def test_a_tile_is_the_composite(client, folder, layer):
     coarse = pixels(client.tile(**STYLE | {"layer": layer}, z=2, y=0, x=0).content)
     assert coarse.shape == (10, 13, 4)
     assert np.array_equal(coarse, expected[::4, ::4])
+
+
+def test_a_tile_says_that_it_shows_the_overview(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(overview, "LARGE", 1000)
+    monkeypatch.setattr(overview, "FINEST", 2)
+    monkeypatch.setattr(compress, "SHARE", 2.0)  # of so little, the usual share would be nothing
+    hypress.compress(folder / "small.hdr", tmp_path / "large.zarr.zip", "jpeg2000", tile=(25, 30))
+    with serving([tmp_path / "large.zarr.zip"]) as server:
+        client = Client(server)
+        assert client.tile(**STYLE, z=1, y=0, x=0).headers["X-Overview"] == "1"
+        assert client.tile(**STYLE, z=0, y=0, x=0).headers["X-Overview"] is None
+        told = client.json("facts", layer=0)
+        assert told["streams"]["overview"] > 0
+        assert sum(told["streams"].values()) == told["bytes"]
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -386,7 +401,8 @@ def test_a_malformed_store_is_refused_at_once(tmp_path, cli):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
-def test_the_command_serves_until_interrupted_and_leaves_nothing(folder, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_interrupted_and_leaves_nothing(folder, tmp_path, ending):
     program = [sys.executable, "-c", "from hypress.cli import main; main()"]
     command = [*program, "view", str(folder / "small.hdr"), "--no-browser", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)})
@@ -396,7 +412,7 @@ def test_the_command_serves_until_interrupted_and_leaves_nothing(folder, tmp_pat
     assert connection.getresponse().status == 200
     connection.close()
     assert list(tmp_path.glob("hypress-view-*"))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
     assert process.wait(60) in (0, 130)
     process.stdout.close()
     assert not list(tmp_path.glob("hypress-view-*"))

@@ -5,6 +5,8 @@
       scene/zarr.json           the array `(band, y, x)`: sample type, tile grid, codec "hypress", attributes
       scene/c/0/0/0 …           tiles, each a codestream
       wavelength/ fwhm/ good_band/ y/ x/ spatial_ref/
+      overview/                 group, in stores of large scenes: a coarse copy to look at, see `jobs.overview`
+        scene/zarr.json  scene/c/0/0/0 …
 
 We write no container and no index of our own: Zarr, fsspec and xarray are those.
 """
@@ -43,6 +45,9 @@ from hypress.tiles import Grid, Tile
 from hypress.whole import write_whole
 
 ARRAY = "scene"
+OVERVIEW = "overview"
+COARSE_DIMS = ("band", "overview_y", "overview_x")
+"""An overview's dimensions: xarray wants those of one name to have one size throughout a store."""
 JOB = "hypress-job.json"
 ROOT = "zarr.json"
 DIRECTORY_ENDING, ZIP_ENDING = ".zarr", ".zarr.zip"
@@ -94,19 +99,11 @@ def open_store_dataset(
     path: str | os.PathLike[str], *, mask_and_scale: bool = False, goal: Rate | Psnr | None = None
 ) -> xr.Dataset:
     """A store as xarray opens it, lazily. Raises InputNotFoundError, ReadError."""
-    from zarr.storage import FsspecStore, LocalStore, ZipStore
-
     where = str(path).rstrip("/")
     try:
         if not (Path(where).exists() if where.endswith(ZIP_ENDING) and not is_remote(where) else _exists(where)):
             raise InputNotFoundError(f"{where} does not exist")
-        target: Any
-        if is_remote(where):
-            target = FsspecStore.from_url(where, read_only=True)
-        elif where.endswith(ZIP_ENDING):
-            target = ZipStore(where, mode="r")
-        else:
-            target = LocalStore(fsspec.core.url_to_fs(where)[1], read_only=True)
+        target = _target(where)
         if goal is not None:
             from hypress.zarr_prefix import PrefixStore
 
@@ -121,6 +118,17 @@ def open_store_dataset(
         raise ReadError(f"{where} is no readable Zarr store{unfinished}: {error}") from error
 
 
+def _target(where: str) -> Any:
+    """A path or URL as Zarr's own kind of store, to read."""
+    from zarr.storage import FsspecStore, LocalStore, ZipStore
+
+    if is_remote(where):
+        return FsspecStore.from_url(where, read_only=True)
+    if where.endswith(ZIP_ENDING):
+        return ZipStore(where, mode="r")
+    return LocalStore(fsspec.core.url_to_fs(where)[1], read_only=True)
+
+
 def _peak_of(dataset: xr.Dataset, path: Any) -> float:
     """The peak that the store's PSNR refers to."""
     for variable in dataset.data_vars.values():
@@ -130,25 +138,53 @@ def _peak_of(dataset: xr.Dataset, path: Any) -> float:
 
 
 @dataclass(frozen=True)
+class Coarse:
+    """What a store says of its overview: how it is tiled, and that it has every `spacing`-th row and column."""
+
+    grid: Grid
+    spacing: int
+
+
+@dataclass(frozen=True)
 class Chunks:
     """The codestreams of a store, by tile: for those who want bytes rather than samples."""
 
     path: str
     grid: Grid
+    array: str = ARRAY
+    """The array's key."""
+    spacing: int = 1
+    """An overview's: it has every so-many-th row and column of the scene."""
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Chunks:
-        """The chunks of the store at `path`. Raises as `open_store`."""
-        scene = open_store(path)
+    def of(cls, path: str | os.PathLike[str], scene: xr.DataArray | None = None) -> Chunks:
+        """The chunks of the store at `path`, whose `scene` may be open already. Raises as `open_store`."""
+        scene = open_store(path) if scene is None else scene
         chunks = scene.encoding.get("preferred_chunks", {})
         tile = tuple(chunks.get(d, n) for d, n in scene.sizes.items())
         return cls(str(path).rstrip("/"), Grid.of(scene.shape, tile))  # type: ignore[arg-type]
+
+    def overview(self, dtype: np.dtype[Any]) -> Chunks | None:
+        """Those of the overview of these, the scene's own; None where there is none, or none that fits the scene."""
+        import zarr
+
+        key = f"{OVERVIEW}/{ARRAY}"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, AttributeError):
+            array = zarr.open_array(_target(self.path), path=key, mode="r")
+            spacing = array.attrs.get("spacing")
+            if not isinstance(spacing, int) or spacing < 2 or array.dtype != dtype or min(array.chunks) < 1:
+                return None
+            bands, rows, columns = self.grid.shape
+            if array.shape == (bands, -(-rows // spacing), -(-columns // spacing)):
+                return Chunks(self.path, Grid.of(array.shape, array.chunks), key, spacing)
+        return None
 
     def read(self, tile: Tile, first: int | None = None) -> bytes | None:
         """One codestream, or its `first` bytes; None where the store lacks it. Raises ReadError."""
         fs, root = _filesystem(self.path)
         try:
-            return bytes(fs.cat_file(f"{root}/{ARRAY}/{tile.key}" if root else f"{ARRAY}/{tile.key}", end=first))
+            key = f"{self.array}/{tile.key}"
+            return bytes(fs.cat_file(f"{root}/{key}" if root else key, end=first))
         except (FileNotFoundError, KeyError):
             return None
         except (OSError, zipfile.BadZipFile) as error:
@@ -200,8 +236,10 @@ def _filesystem(path: str) -> tuple[Any, str]:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[str, bytes]:
-    """All of a store but its tiles: key to bytes, the root's metadata last."""
+def metadata(
+    scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any], coarse: Coarse | None = None
+) -> dict[str, bytes]:
+    """All of a store but its tiles and those of its overview: key to bytes, the root's metadata last."""
     import dask.array
     import zarr
     from zarr.storage import MemoryStore
@@ -222,8 +260,7 @@ def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[
         "_FillValue": None if nodata is None else fill,  # None: xarray would say NaN of floats by itself
     }
     template.encoding = {}
-    if "spatial_ref" in scene.coords:
-        encoding["grid_mapping"] = "spatial_ref"
+    georeference = {"grid_mapping": "spatial_ref"} if "spatial_ref" in scene.coords else {}
     for coordinate in template.coords.values():
         coordinate.encoding = {}
     entries: dict[str, Any] = {}
@@ -231,8 +268,20 @@ def metadata(scene: xr.DataArray, grid: Grid, attrs: Mapping[str, Any]) -> dict[
     with zarr.config.set({"json_indent": None}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         template.to_dataset(name=ARRAY).to_zarr(
-            store, compute=False, zarr_format=3, consolidated=True, encoding={ARRAY: encoding}
+            store, compute=False, zarr_format=3, consolidated=True, encoding={ARRAY: encoding | georeference}
         )
+        if coarse is not None:
+            small = dask.array.zeros(coarse.grid.shape, chunks=coarse.grid.shape, dtype=scene.dtype)
+            overview = xr.DataArray(small, dims=COARSE_DIMS, attrs={"spacing": coarse.spacing})
+            overview.to_dataset(name=ARRAY).to_zarr(
+                store,
+                group=OVERVIEW,
+                compute=False,
+                zarr_format=3,
+                consolidated=False,
+                encoding={ARRAY: encoding | {"chunks": coarse.grid.tile}},
+            )
+            zarr.consolidate_metadata(store, zarr_format=3)
     return {key: entries[key].to_bytes() for key in sorted(entries, key=lambda key: (key == ROOT, key))}
 
 

@@ -1,6 +1,7 @@
 """A scene in, a much smaller store out, with the promise kept and the quality measured.
 
     scene ─► grid of tiles ─► workers: read, encode, decode, compare, put ─► tallies ─► provenance ─► store
+                                       └─► every n-th sample ─► overview, of large scenes ────────────┘
 
 Tiles are independent. Each meets the goal by itself, so the scene meets it too, nothing needs a second pass, and
 memory is bounded by the tiles in work, not by the scene.
@@ -37,6 +38,7 @@ from hypress.errors import (
 )
 from hypress.files import BARE_ENDING, open_scene
 from hypress.goal import Goal, Lossless, MaxError, Psnr, Rate, goal_to_dict
+from hypress.jobs.overview import MOST, SHARE, Overview, thinned
 from hypress.jobs.report import Report, earlier, provenance, report, stream_sizes
 from hypress.jobs.survey import peak
 from hypress.jobs.workers import bounded, executor
@@ -97,27 +99,33 @@ def compress(
     }
     writer.begin(job, overwrite=overwrite, resume=resume)
     try:
-        aim = _for_tiles(goal, scene, grid, path)
+        overview = Overview.of(scene.shape, scene.dtype, chosen)  # type: ignore[arg-type]
+        spacing = None if overview is None else overview.spacing
+        aim = _for_tiles(goal, scene, grid, path, overview)
         totals = _Totals(len(scene))
         nodata = scenes.nodata(scene)
-        pieces = ((scene.variable[t.window], len(scene), t, writer, chosen, aim, nodata) for t in grid)
+        pieces = ((scene.variable[t.window], len(scene), t, writer, chosen, aim, nodata, spacing) for t in grid)
         with executor(workers, scheduler) as (pool, at_once):
             task = Task("compressing", scene.size, "samples")
-            for done in bounded(pool, at_once, _work, pieces):
+            for place, done in zip(grid, bounded(pool, at_once, _work, pieces), strict=True):
                 totals.add(done)
+                if overview is not None and done.coarse is not None:
+                    overview.put(place, done.coarse)
                 task.advance(done.samples, f"{totals.bpppc:.3f} bpppc")
         if not totals.tally.count.any():
             raise SceneError("the scene has no valid sample: all are nodata or NaN")
+        coarse, small = _overview(overview, totals.bytes, nodata)
         configuration = totals.configuration or {}
-        rate = bpppc(totals.bytes, scene.shape)
+        rate = bpppc(totals.bytes + sum(map(len, small.values())), scene.shape)
         attrs = provenance(scene, chosen.name, configuration, goal, totals.tally, rate)
-        size = writer.finish(store.metadata(scene, grid, attrs))
+        size = writer.finish(small | store.metadata(scene, grid, attrs, coarse))
     except KeyboardInterrupt:
         raise
     except BaseException:
         writer.abandon()
         raise
-    streams = totals.streams | {"metadata": size - totals.bytes}
+    shown = {store.OVERVIEW: sum(map(len, small.values()))} if small else {}
+    streams = totals.streams | shown | {"metadata": size - totals.bytes - sum(shown.values())}
     return report(path, chosen.name, configuration, goal, scene, len(grid), size, streams, totals.tally, started)
 
 
@@ -190,12 +198,14 @@ class _Done:
     streams: dict[str, int]
     configuration: dict[str, Any] | None
     tally: Tally
+    coarse: np.ndarray[Any, Any] | None
+    """What the overview has of it."""
 
     @classmethod
-    def of(cls, encoded: Encoded, samples: int, tally: Tally) -> _Done:
+    def of(cls, encoded: Encoded, samples: int, tally: Tally, coarse: np.ndarray[Any, Any] | None) -> _Done:
         header, size = inspect(encoded.data), len(encoded.data)
         configuration = None if header.levels is None else header.configuration
-        return cls(samples, size, stream_sizes(header, size), configuration, tally)
+        return cls(samples, size, stream_sizes(header, size), configuration, tally, coarse)
 
 
 class _Totals:
@@ -227,6 +237,7 @@ def _work(
     codec: Codec,
     goal: Goal | None,
     nodata: Any,
+    spacing: int | None,
 ) -> _Done:
     """Code one tile and put it into the store, unless an interrupted job had done so. Runs on a worker."""
     samples = np.ascontiguousarray(piece.to_numpy())
@@ -235,7 +246,7 @@ def _work(
         encoded = encode_tile(samples, codec, goal, nodata=nodata)
         writer.put(f"{store.ARRAY}/{tile.key}", encoded.data)
     tally = encoded.tally if len(samples) == bands else encoded.tally.placed(tile.window[0].start, bands)
-    return _Done.of(encoded, samples.size, tally)
+    return _Done.of(encoded, samples.size, tally, None if spacing is None else thinned(samples, tile, spacing))
 
 
 def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodata: Any) -> Encoded | None:
@@ -256,28 +267,36 @@ def _kept(writer: store.Writer, tile: Tile, samples: np.ndarray[Any, Any], nodat
 # --- goals of a scene as goals of its tiles ---------------------------------------------------------
 
 
-def _for_tiles(goal: Goal | None, scene: xr.DataArray, grid: Grid, path: str) -> Goal | None:
-    """The goal for each tile: a PSNR's peak is the scene's, and a rate leaves room for the store's metadata."""
+def _for_tiles(goal: Goal | None, scene: xr.DataArray, grid: Grid, path: str, overview: Overview | None) -> Goal | None:
+    """The goal for each tile: a PSNR's peak is the scene's, and a rate leaves room for metadata and overview."""
     if isinstance(goal, Psnr) and goal.peak is None:
         return msgspec.structs.replace(goal, peak=peak(scene, grid))
     if isinstance(goal, Rate):
-        spare = goal.bpppc - bpppc(_overhead(scene, grid, path), scene.shape)
+        need = bpppc(_overhead(scene, grid, path, overview), scene.shape)
+        spare = goal.bpppc - need
         if spare <= 0:
-            need = bpppc(_overhead(scene, grid, path), scene.shape)
             raise GoalError(f"{goal} is out of reach in a store: its metadata alone takes {need:.3g} bpppc; write .hyp")
-        return Rate(bpppc=spare)
+        return Rate(bpppc=spare if overview is None else spare * (1 - SHARE))
     return goal
 
 
-def _overhead(scene: xr.DataArray, grid: Grid, path: str) -> int:
+def _overview(overview: Overview | None, tiles: int, nodata: Any) -> tuple[store.Coarse | None, dict[str, bytes]]:
+    """The overview's grid and codestreams, in the share that it may take beside so many bytes of tiles."""
+    coded = None if overview is None else overview.coded(min(MOST, int(SHARE * tiles)), nodata)
+    return coded if coded is not None else (None, {})
+
+
+def _overhead(scene: xr.DataArray, grid: Grid, path: str, overview: Overview | None) -> int:
     """Bytes of the store besides its codestreams, from above."""
     blank = {f"compression_{n}": "0" * 24 for n in range(10)} | {"compression_configuration": "0" * 120}
     if before := earlier(scene):
         blank["compression_before"] = json.dumps(before)
-    entries = store.metadata(scene, grid, blank)
+    coarse = None if overview is None else store.Coarse(Grid.of(overview.samples.shape), 1 << 24)  # type: ignore[arg-type]
+    entries = store.metadata(scene, grid, blank, coarse)
     if not path.endswith(store.ZIP_ENDING):
         return sum(map(len, entries.values()))
-    names = [*entries, *(f"{store.ARRAY}/{tile.key}" for tile in grid)]
+    small = () if coarse is None else (f"{store.OVERVIEW}/{store.ARRAY}/{tile.key}" for tile in coarse.grid)
+    names = [*entries, *(f"{store.ARRAY}/{tile.key}" for tile in grid), *small]
     packed = sum(len(zlib.compress(d)) if k.endswith(store.ROOT) else len(d) for k, d in entries.items())
     return packed + sum(store.ZIP_ENTRY_BYTES + 2 * len(name) for name in names) + 22
 

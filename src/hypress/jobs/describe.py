@@ -87,6 +87,8 @@ def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
         codecs.update(["missing" if head is None else head[0].codec])
         if head is not None:
             streams.update(stream_sizes(*head))
+    if small := overview_bytes(chunks, scene):
+        streams[store.OVERVIEW] = small
     total = store.size_on_disk(path)
     streams["metadata"] = total - sum(streams.values())
     attrs = {k: store.as_bare(v) for k, v in scene.attrs.items() if k.startswith("compression")}
@@ -101,3 +103,10 @@ def _store(path: str, scene: xr.DataArray) -> dict[str, Any]:
         "bpppc": bpppc(total, scene.shape),
         "ratio": ratio(total, scene.shape, scene.dtype),
     }
+
+
+def overview_bytes(chunks: store.Chunks, scene: xr.DataArray) -> int:
+    """Bytes of the codestreams of a store's overview; 0 where it has none."""
+    overview = chunks.overview(scene.dtype)
+    heads = [] if overview is None else [overview.head(tile) for tile in overview.grid]
+    return sum(head[1] for head in heads if head is not None)

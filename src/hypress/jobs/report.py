@@ -78,7 +78,7 @@ def report(
         streams=dict(streams),
         bpppc=bpppc(size, scene.shape),
         ratio=ratio(size, scene.shape, scene.dtype),
-        psnr_db=tally.psnr_db(peak_of(goal, tally)),
+        psnr_db=tally.psnr_db(_named_peak(goal)),
         psnr_peak=peak_of(goal, tally),
         max_error=tally.max_error,
         mean_error=tally.mean_error,
@@ -90,7 +90,12 @@ def report(
 
 def peak_of(goal: Goal | None, tally: Tally) -> float:
     """The peak that a PSNR refers to: the goal's where it names one, else the scene's."""
-    return goal.peak if isinstance(goal, Psnr) and goal.peak is not None else tally.peak
+    named = _named_peak(goal)
+    return tally.peak if named is None else named
+
+
+def _named_peak(goal: Goal | None) -> float | None:
+    return goal.peak if isinstance(goal, Psnr) else None
 
 
 def provenance(
@@ -104,7 +109,7 @@ def provenance(
     lossy = tally.max_error > 0 or before.get(PREFIX) == "lossy"
     figures = {
         "max_error": tally.max_error,
-        "psnr_db": tally.psnr_db(peak_of(goal, tally)),
+        "psnr_db": tally.psnr_db(_named_peak(goal)),
         "psnr_peak": peak_of(goal, tally),
         "mean_spectral_angle_deg": tally.sam_deg,
         "bits_per_sample": rate,

@@ -74,8 +74,12 @@ class Answers:
     # --- pictures ----------------------------------------------------------------------------------
 
     def tile(self, q: Query) -> Answer:
-        """A picture tile as PNG: of one layer, or the map of two. `X-Exact: 0` where it will get better."""
+        """A picture tile as PNG: of one layer, or the map of two.
+
+        `X-Exact: 0` where it will get better, `X-Overview: 1` where it shows the store's coarse copy.
+        """
         rows, columns = self._places(q)
+        headers = {}
         if "against" in q:
             picture, exact, problems = self._map(q, rows, columns)
         else:
@@ -89,7 +93,9 @@ class Answers:
                 part, stretch, nodata=scenes.nodata(layer.scene), colour_map=_colour_map(q.text("map", "grey"))
             )
             exact, problems = part.exact, part.problems
-        headers = {"X-Exact": str(int(exact))}
+            if part.overview:
+                headers["X-Overview"] = "1"
+        headers["X-Exact"] = str(int(exact))
         if problems:
             headers["X-Problem"] = quote(problems[0][:300])
         if exact and not problems:

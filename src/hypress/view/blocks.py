@@ -2,7 +2,8 @@
 
 whole blocks, the last few ──┐
 planes of the bands shown ───┼──► Part: samples, where they are known, whether at the spacing asked for
-overview, all bands, coarse ─┘         missing blocks ──► workers: a glimpse where that will do, else decode
+overview, all bands, coarse ─┤         missing blocks ──► workers: a glimpse where that will do, else decode
+the store's own overview ────┘         which serves where colours are wanted: far out, and until blocks are there
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hypress.progress import Task
 from hypress.restore import decode
 from hypress.store import Chunks, is_store
 from hypress.tiles import Tile
+from hypress.view.coarse import Overview
 from hypress.view.glimpse import glimpse
 from hypress.view.sources import Memory, Part, PlainSource, Source
 
@@ -31,6 +33,8 @@ WIDE = 4
 """From this spacing on, of the request and of the overview, low resolutions are worth their blur."""
 NEAR = 2
 """Up to this spacing whole blocks are remembered; a wider look would only push out what is near."""
+MANY, BRIEF = 16, 0.06
+"""Where the store's own overview can stand in, more tiles than these are not waited for, fewer for these seconds."""
 GLIMPSED, DECODED = 1, 2
 """How a tile of the overview is known."""
 TURN = 2.0
@@ -41,7 +45,7 @@ def open_source(path: str, scene: xr.DataArray, memory: Memory) -> Source:
     """The source for a scene at `path`: block by block where it is a store of codestreams."""
     if is_store(path):
         try:
-            chunks = Chunks.of(path)
+            chunks = Chunks.of(path, scene)
             if chunks.grid.shape == scene.shape and any(chunks.head(tile) for tile in chunks.grid):
                 return StoreSource(path, scene, chunks, memory)
         except HypressError:
@@ -107,6 +111,9 @@ class StoreSource(Source):
         super().__init__(path, scene)
         self.chunks = chunks
         self._memory = memory
+        small = chunks.overview(scene.dtype)
+        self.stored = None if small is None else Overview(small, scene.dtype, memory)
+        """The coarse copy that the store brings along."""
         self._tiles = {tile.index: tile for tile in chunks.grid}
         bands, rows, columns = self.shape
         spacing = math.sqrt(bands * rows * columns * self.dtype.itemsize / OVERVIEW_BYTES)
@@ -124,9 +131,15 @@ class StoreSource(Source):
     ) -> Part:
         """As `Source.read`."""
         look = _Look(bands, rows, columns, glance, self.spacing)
+        if glance and self.stored is not None and look.step >= self.stored.spacing:
+            self.check_there()
+            if (seen := self.stored.read(bands, rows, columns)) is not None:
+                return Part(seen, np.ones(seen.shape[1:], bool), overview=True)
         samples = np.zeros((len(bands), len(rows), len(columns)), self.dtype)
         part = Part(samples, np.ones(samples.shape[1:], bool))
         missing = self._fill(part, look, self._touched(look))
+        if until is not None and glance and self.stored is not None:
+            until = min(until, time.monotonic() + (BRIEF if len(missing) <= MANY else 0.0))
         task = Task("decoding", len(missing), "tiles") if missing else None
         while task and missing:
             problems = self._work_on(missing, look, min(until or math.inf, time.monotonic() + TURN))
@@ -277,10 +290,20 @@ class StoreSource(Source):
             part.samples[i, y, x] = plane[top : top + y.stop - y.start, left : left + x.stop - x.start]
 
     def _fill_coarsely(self, part: Part, look: _Look, tiles: Iterable[Tile]) -> None:
-        """Tiles that are not decoded at this spacing: from the overview where it has them, else unknown."""
+        """Tiles that are not decoded at this spacing: from an overview that has them, the finer one, else unknown."""
         n = self.spacing
+        stored = self.stored if look.glance else None
         for tile in tiles:
             y, x = _inside(look.rows, tile.window[1]), _inside(look.columns, tile.window[2])
+            damaged = self._memory.workers.failure((id(self), *look.key(tile))) is not None
+            better = stored is not None and not damaged and (stored.spacing < n or not self._seen[tile.index])
+            wanted = look.of(tile)
+            if stored is not None and better:
+                seen = stored.read([look.bands[i] for i in wanted], look.rows[y], look.columns[x])
+                if seen is not None:
+                    part.samples[wanted, y, x] = seen
+                    part.overview = True
+                    continue
             if not self._seen[tile.index]:
                 part.known[y, x] = False
                 continue
@@ -288,7 +311,7 @@ class StoreSource(Source):
                 np.minimum(np.asarray(places) // n, size - 1)
                 for places, size in zip((look.rows[y], look.columns[x]), self._overview.shape[1:], strict=True)
             )
-            for i in look.of(tile):
+            for i in wanted:
                 part.samples[i, y, x] = self._overview[look.bands[i]][np.ix_(rows, columns)]
 
 

@@ -12,10 +12,10 @@ from hypress import scene as scenes
 from hypress.codestream import measure
 from hypress.errors import CodestreamError
 from hypress.files import BARE_ENDING, read_bare
-from hypress.jobs.describe import describe
+from hypress.jobs.describe import describe, overview_bytes
 from hypress.jobs.report import stream_sizes
 from hypress.metrics import bpppc, ratio
-from hypress.store import size_on_disk
+from hypress.store import OVERVIEW, size_on_disk
 from hypress.view.blocks import StoreSource
 from hypress.view.layer import Layer
 from hypress.view.render import valid
@@ -57,6 +57,8 @@ def describe_store(layer: Layer, source: StoreSource) -> dict[str, Any]:
         configurations.add(json.dumps(head[0].configuration))
         streams.update(stream_sizes(*head))
         sizes[place] += head[1]
+    if small := overview_bytes(source.chunks, layer.scene):
+        streams[OVERVIEW] = small
     total = size_on_disk(layer.path)
     streams["metadata"] = total - sum(streams.values())
     scene = layer.scene

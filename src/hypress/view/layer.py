@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ class Layer:
             return Part(samples, known)
         part = self.source.read(bands, inner_rows, inner_columns, until=until, glance=glance)
         samples[:, y, x], known[y, x] = part.samples, part.known
-        return Part(samples, known, part.exact, part.problems)
+        return replace(part, samples=samples, known=known)
 
     def sample(self, bands: Sequence[int], *, pixels: int = 1 << 16, until: float | None = None) -> Part:
         """About so many pixels spread evenly over the layer, at a glance, for its statistics."""

@@ -43,6 +43,8 @@ class Part:
     """False where some are missing yet, or stand for a coarser spacing."""
     problems: tuple[str, ...] = ()
     """What cannot be decoded, in sentences."""
+    overview: bool = False
+    """Whether the store's coarse copy stands for some of them."""
 
 
 class Source(ABC):

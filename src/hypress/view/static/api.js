@@ -37,13 +37,14 @@ export async function post(name, body) {
   return (await answered(await reached(fetch(address(name), options)))).json();
 }
 
-/** A picture, whether it is final, and what is wrong with it. */
+/** A picture, whether it is final, whether it shows the store's coarse copy, and what is wrong with it. */
 export async function picture(url, signal) {
   const response = await answered(await reached(fetch(url, { signal })));
   const problem = response.headers.get("X-Problem");
   return {
     bitmap: await createImageBitmap(await response.blob()),
     exact: response.headers.get("X-Exact") !== "0",
+    overview: response.headers.get("X-Overview") === "1",
     problem: problem === null ? null : decodeURIComponent(problem),
   };
 }

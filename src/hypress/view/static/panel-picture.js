@@ -139,7 +139,7 @@ async function histograms(turn, bands) {
   known.forEach((each, i) => {
     const width = (each.high - each.low) / each.counts.length;
     const xs = each.counts.map((_, k) => each.low + (k + 0.5) * width);
-    plot.area(xs, each.counts.map(() => 0), each.counts, `var(${state.grey ? "--accent" : CHANNELS[i][2]})`);
+    plot.area(xs, each.counts.map(() => 0), each.counts, { colour: `var(${state.grey ? "--accent" : CHANNELS[i][2]})` });
     plot.line(xs, each.counts, { colour: `var(${state.grey ? "--accent" : CHANNELS[i][2]})` });
   });
   parts.histogram.replaceChildren(plot.root);

@@ -120,7 +120,7 @@ function drawPlots() {
   marks(plot, axis);
   const one = found.pixels === 1;
   found.layers.forEach((each, i) => {
-    if (!one) plot.area(axis, each.min, each.max, ink(i));
+    if (!one) plot.area(axis, each.min, each.max, { colour: ink(i), gap: hole(axis) });
     plot.line(axis, each.mean, { colour: ink(i), dash: dash(i), width: i ? 1.6 : 2, gap: hole(axis) });
   });
   pickable(plot, axis);

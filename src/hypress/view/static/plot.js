@@ -65,26 +65,32 @@ export class Plot {
     this.back.append(Object.assign(svg("text", { x, y, "text-anchor": anchor }), { textContent: content }));
   }
 
-  /** A line through the points; a gap where a value is null, and where the points lie further apart than `gap`. */
-  line(xs, ys, { colour, dash = "", width = 1.6, gap = Infinity }) {
-    let path = "", pen = "M";
+  /** The points in runs: broken where a value is null, and where the points lie further apart than `gap`. */
+  static runs(xs, ys, gap) {
+    const found = [];
+    let last = null;
     ys.forEach((y, i) => {
-      if (i && xs[i] !== null && xs[i - 1] !== null && xs[i] - xs[i - 1] > gap) pen = "M";
-      if (y === null || xs[i] === null) pen = "M";
-      else {
-        path += `${pen}${this.atX(xs[i]).toFixed(1)} ${this.atY(y).toFixed(1)}`;
-        pen = "L";
-      }
+      if (y === null || xs[i] === null) return (last = null);
+      if (last === null || xs[i] - last > gap) found.push([]);
+      found.at(-1).push(i);
+      last = xs[i];
     });
+    return found;
+  }
+
+  points(xs, ys, run) {
+    return run.map((i) => `${this.atX(xs[i]).toFixed(1)} ${this.atY(ys[i]).toFixed(1)}`);
+  }
+
+  line(xs, ys, { colour, dash = "", width = 1.6, gap = Infinity }) {
+    const path = Plot.runs(xs, ys, gap).map((run) => `M${this.points(xs, ys, run).join("L")}`).join("");
     this.front.append(svg("path", { d: path || "M0 0", fill: "none", "stroke-width": width, "stroke-dasharray": dash, style: `stroke:${colour}` }));
   }
 
   /** The area between two lines. */
-  area(xs, lows, highs, colour) {
-    const kept = xs.map((_, i) => i).filter((i) => lows[i] !== null && xs[i] !== null);
-    const there = kept.map((i) => `${this.atX(xs[i]).toFixed(1)} ${this.atY(highs[i]).toFixed(1)}`);
-    const back = kept.reverse().map((i) => `${this.atX(xs[i]).toFixed(1)} ${this.atY(lows[i]).toFixed(1)}`);
-    if (there.length) this.front.append(svg("path", { d: `M${[...there, ...back].join("L")}Z`, style: `fill:${colour}`, opacity: 0.16 }));
+  area(xs, lows, highs, { colour, gap = Infinity }) {
+    const path = Plot.runs(xs, lows, gap).map((run) => `M${[...this.points(xs, highs, run), ...this.points(xs, lows, run).reverse()].join("L")}Z`).join("");
+    this.front.append(svg("path", { d: path || "M0 0", style: `fill:${colour}`, opacity: 0.16 }));
   }
 
   band(from, to, kind = "badband") {

@@ -9,10 +9,11 @@ const AGAIN = 350; // ms after which a tile that is not final is asked for again
 export class Tiles {
   constructor(changed) {
     this.changed = changed;
-    this.kept = new Map(); // url -> {bitmap, exact, due}
+    this.kept = new Map(); // url -> {bitmap, exact, overview, problem, due}
     this.running = new Map(); // url -> AbortController
     this.failed = new Map(); // url -> when it may be tried again
     this.wanted = [];
+    this.overview = false; // whether something on the screen is of a store's coarse copy
     this.timer = 0;
   }
 
@@ -35,6 +36,7 @@ export class Tiles {
       return !(found && (found.exact || found.due > now)) && !this.running.has(url) && !((this.failed.get(url) ?? 0) > now);
     });
     this.open = urls.some((url) => !this.kept.get(url)?.exact && !this.kept.get(url)?.problem);
+    this.overview = urls.some((url) => this.kept.get(url)?.overview);
     this.next();
   }
 

@@ -121,7 +121,8 @@ function paint() {
   }
   wanted.sort((one, other) => one.distance - other.distance);
   tiles.want(wanted.map((tile) => tile.url));
-  document.getElementById("busy").textContent = tiles.busy ? "decoding …" : "";
+  const told = [tiles.overview && "overview", tiles.busy && "decoding …"].filter(Boolean);
+  document.getElementById("busy").textContent = told.join(", ");
   canvas.dataset.busy = String(tiles.busy);
   for (const work of listeners) work();
 }
