@@ -15,34 +15,47 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from hypress.codec import Codec, Spec
 from hypress.codecs import pca_tcq
 from hypress.codecs.pca_jpeg2000 import PcaJpeg2000
 from hypress.codecs.pca_tcq import PcaTcq
 from hypress.metrics import Tally
-from hypress.tcq import coder, encoder
+from hypress.tcq import band, expectations, trellis
 from hypress.tcq.encoder import Effort
 from lossy_reference import fewer_bytes
 from public_scenes import cubes
 
 SCENES = ["abu_airport-1", "abu_urban-3", "enmap_potsdam_A", "salton_sea"]
 RATES = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
+DEAD_ZONE = 0.42
+"""What is added to a coefficient that is quantised plainly, in steps, before it is cut."""
 
 
 def _alone() -> None:
     """Expectations without other components, the other orientations, or their means."""
-    neighbours = 100 - coder.LATELY
-    coder.SIDE, coder.CORNER, coder.FURTHER = (neighbours * w // 34 for w in (10, 3, 4))
-    coder.ACTIVITY = coder.LAST = coder.SIBLING = 0
+    neighbours = 100 - expectations.LATELY
+    expectations.SIDE, expectations.CORNER, expectations.FURTHER = (neighbours * w // 34 for w in (10, 3, 4))
+    expectations.ACTIVITY = expectations.LAST = expectations.SIBLING = 0
 
 
 def _without_trellis() -> None:
     """Plain quantisation with a dead zone: the trellis never leaves its first state."""
-    encoder._trellis = lambda values, layout, step, *_: encoder._plain(values, step)  # type: ignore[assignment]
-    from hypress.tcq import trellis
-
+    band.quantise = plainly
     trellis.NEXT[:] = 0
+
+
+@njit(nogil=True)
+def plainly(values, _classes, _costs, inverse, _weight, indices, lattice):
+    """As `trellis.quantise`, with a dead zone instead of a trellis."""
+    squares = 0.0
+    for y, x in np.ndindex(values.shape):
+        magnitude = abs(values[y, x]) * inverse
+        index = int(magnitude * 0.5 + DEAD_ZONE)
+        lattice[y, x], indices[y, x] = 2 * index, index if values[y, x] >= 0 else -index
+        squares += (magnitude - 2 * index) ** 2
+    return squares
 
 
 def _effort(**fields: int) -> Callable[[], None]:

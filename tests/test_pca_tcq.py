@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 
 import hypress
+from hypress import levels
+from hypress.attempt import Job, by_itself
 from hypress.codec import Spec, find
-from hypress.entropy.rangecoder import Context, Encoder, finish_encoder, start_encoder
+from hypress.entropy.rangecoder import Context, Encoder, as_array, finish_encoder, start_decoder, start_encoder
 from hypress.errors import CodestreamError
 from hypress.metrics import Tally
-from hypress.tcq import coder, stream, trellis
+from hypress.tcq import band, coder, stream, trellis
 from hypress.tcq.axes import cheapest_axes, turn_planes
 from hypress.tcq.classes import CLASSES, INDICES, MOST_EXPECTED, class_of, octaves
 from hypress.tcq.reference import octaves_reference, questions_reference
 from hypress.tcq.subbands import TWO_LANES, Layout
 from hypress.transforms.allocation import Spectrum, plan
 from hypress.transforms.rotation import cheapest_rotation
+from hypress.valid import told
 
 ALONE = np.zeros((0, 1, 1), np.int32)
 
@@ -40,39 +43,43 @@ def flat_costs():
     return np.zeros((2, CLASSES, INDICES), np.float32)
 
 
+def quantised(values, classes, costs, weight):
+    indices, lattice = np.zeros(values.shape, np.int32), np.zeros(values.shape, np.int32)
+    squares = trellis.quantise(values, classes, costs, 1.0, weight, indices, lattice)
+    return indices, lattice, squares
+
+
 def test_it_gains_what_is_known_of_eight_states():
     # A uniform source: Marcellin and Fischer (1990) give 1.1 dB over the uniform quantiser of the same rate.
-    values = np.random.default_rng(0).uniform(-300, 300, (1, 200, 200)).astype(np.float32)
-    indices = trellis.quantise(values, np.zeros(values.shape, np.int32), flat_costs(), 1.0, 0.0, 1.0)
-    error = np.square(values - trellis.reconstruct(indices)).mean()
+    values = np.random.default_rng(0).uniform(-300, 300, (200, 200)).astype(np.float32)
+    indices, _, squares = quantised(values, np.zeros(values.shape, np.int32), flat_costs(), 0.0)
+    error = np.square(values.ravel() - trellis.reconstruct_reference(indices.ravel().tolist())).mean()
     assert 1.0 < 10 * math.log10(4 / 12 / error) < 1.2  # indices step by two
+    assert math.isclose(squares, error * values.size)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3])
-def test_the_trellis_is_its_reference(weight):
+@pytest.mark.parametrize("scale", [2, 300])
+def test_the_trellis_is_its_reference(weight, scale):
     random = np.random.default_rng(1)
-    values = random.laplace(0, 6, (2, 5, 9)).astype(np.float32)
-    expectations = random.integers(0, 300, values.shape).astype(np.int32) // 2
+    values = random.laplace(0, scale / 3, (15, 17)).astype(np.float32)
+    expected = random.integers(0, 16 * scale, values.shape)
+    classes = np.array([class_of(e) for e in expected.ravel()], np.int32).reshape(values.shape)
     costs = coder.costs_of(coder.first_contexts())
-    ours = trellis.quantise(values, 2 * expectations, costs, 1.0, weight, 0.5)
-    longer = np.concatenate([costs, costs[..., -1:] + np.arange(1, 40) * (costs[..., -1:] - costs[..., -2:-1])], axis=2)
-    longer[..., 1:] += 1  # the sign
-    for plane, expected, path in zip(values, expectations, ours, strict=True):
-        theirs = trellis.quantise_reference(
-            plane.ravel().tolist(), [longer[:, octaves(e)] for e in expected.ravel().tolist()], weight
-        )
-        assert path.ravel().tolist() == theirs
-    lattice = trellis.reconstruct(ours)
-    assert [lattice[c].ravel().tolist() for c in range(2)] == [
-        trellis.reconstruct_reference(path.ravel().tolist()) for path in ours
-    ]
+    indices, lattice, _ = quantised(values, classes, costs, weight)
+    beyond = costs[..., -1:] - costs[..., -2:-1]
+    longer = np.concatenate([costs, costs[..., -1:] + np.arange(1, 400) * beyond], axis=2).astype(float)
+    tables = [np.repeat(longer[:, c & 255], 1 << (c >> 8), axis=1) + (c >> 8) for c in classes.ravel().tolist()]
+    theirs = trellis.quantise_reference(values.ravel().tolist(), tables, weight)
+    assert indices.ravel().tolist() == theirs
+    assert np.array_equal(np.copysign(lattice, values).ravel(), trellis.reconstruct_reference(indices.ravel().tolist()))
 
 
 def test_a_dear_bit_makes_small_indices():
-    values = np.random.default_rng(2).laplace(0, 2, (1, 30, 30)).astype(np.float32)
-    expectations = np.full(values.shape, 64, np.int32)
+    values = np.random.default_rng(2).laplace(0, 2, (30, 30)).astype(np.float32)
+    classes = np.full(values.shape, class_of(64), np.int32)
     costs = coder.costs_of(coder.first_contexts())
-    sizes = [np.abs(trellis.quantise(values, expectations, costs, 1.0, w, 1.0)).sum() for w in (0.0, 0.3, 3.0, 300.0)]
+    sizes = [np.abs(quantised(values, classes, costs, w)[0]).sum() for w in (0.0, 0.3, 3.0, 300.0)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 0 < sizes[-2]
 
@@ -83,28 +90,44 @@ def test_a_dear_bit_makes_small_indices():
 def test_octaves():
     values = [*range(5000), 2**20 - 1, 2**20, MOST_EXPECTED]
     assert [octaves(v) for v in values] == [octaves_reference(v) for v in values]
-    assert all(0 <= class_of(v)[0] < CLASSES for v in values)
+    assert all(0 <= class_of(v) & 255 < CLASSES for v in values)
     for value in (300, 5000, 2**20):
-        _, shift = class_of(value)
-        assert 5 <= value / 16 / 2**shift <= 12
+        assert 5 <= value / 16 / 2 ** (class_of(value) >> 8) <= 12
 
 
-def one_band(indices, siblings):
-    states, state, out = coder.first_contexts(), start_encoder(), np.zeros(1 << 16, np.uint8)
-    lattice, expected = np.zeros_like(indices), np.zeros(indices.shape, np.int32)
-    coder.code_band(indices, siblings, coder.ENCODE, out, states, state, lattice, expected)
-    return out[: finish_encoder(state, out)].tobytes(), lattice, expected, states
+def one_band(values, siblings):
+    """The stream of one subband whose step is one, its magnitudes, and the contexts in the end."""
+    states, state, out = coder.first_contexts(), start_encoder(), np.zeros(1 << 18, np.uint8)
+    lattice = trellis.plain(values, 1.0)
+    band.encode(values, lattice, siblings, 1.0, 0.3, np.zeros(0), 0.0, out, states, state, np.zeros(len(values)))
+    return out[: finish_encoder(state, out)].tobytes(), lattice, states
+
+
+def indices_of(signed):
+    """The paths that multiples of the step `(component, y, x)` are reached by."""
+    indices = np.zeros(signed.shape, np.int32)
+    for c, plane in enumerate(signed):
+        state = 0
+        for at in np.ndindex(plane.shape):
+            indices[c][at] = np.sign(plane[at]) * ((abs(plane[at]) + (state & 1)) // 2)
+            state = trellis.NEXT[state, indices[c][at] & 1]
+    return indices
+
+
+def laplacian(seed, scale, shape):
+    return np.random.default_rng(seed).laplace(0, scale, shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("shape", [(4, 7, 9), (3, 4, 1), (2, 1, 5), (2, 1, 1)], ids=str)
-@pytest.mark.parametrize("scale", [0.5, 8, 3000])
+@pytest.mark.parametrize("scale", [1, 16, 6000])
 @pytest.mark.parametrize("siblings", [True, False])
 def test_the_coder_is_its_reference(shape, scale, siblings):
-    random = np.random.default_rng(3)
-    indices = np.rint(random.laplace(0, scale, shape)).astype(np.int32)
-    known = random.integers(0, 9, shape).astype(np.int32) if siblings else ALONE
+    values = laplacian(3, scale, shape)
+    known = np.random.default_rng(3).integers(0, 9, shape).astype(np.int32) if siblings else ALONE
+    data, lattice, _ = one_band(values, known)
+    signed = np.copysign(lattice, values).astype(np.int64)
     first, contexts, theirs = coder.first_contexts(), {}, Encoder()
-    for at, value, bits in questions_reference(indices, known):
+    for at, value, bits in questions_reference(indices_of(signed), known):
         if at is None:
             theirs.raw(value, bits)
             continue
@@ -112,34 +135,49 @@ def test_the_coder_is_its_reference(shape, scale, siblings):
             contexts[at] = Context()
             contexts[at].chance, contexts[at].count = first[at].tolist()
         theirs.bit(value, contexts[at], coder.LIMIT)
-    data, lattice, *_ = one_band(indices, known)
     assert data == theirs.finish()
-    assert np.array_equal(lattice, np.abs(trellis.reconstruct(indices)))
+    back, signs = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    source = as_array(data)
+    band.decode(back, signs, known, source, coder.first_contexts(), start_decoder(source))
+    assert np.array_equal(back, lattice)
+    assert np.array_equal(signs, signed)
 
 
-def test_looking_expects_what_coding_expects():
-    indices = np.rint(np.random.default_rng(4).laplace(0, 3, (3, 8, 8))).astype(np.int32)
-    *_, coded, _ = one_band(indices, ALONE)
-    looked = np.zeros(indices.shape, np.int32)
-    coder.code_band(
-        indices, ALONE, coder.LOOK, np.empty(0, np.uint8), coder.first_contexts(), start_encoder(),
-        np.zeros_like(indices), looked,
-    )  # fmt: skip
-    assert np.array_equal(looked, coded)
+def test_costs_are_of_the_contexts():
+    states = coder.first_contexts()
+    costs, zero = coder.costs_of(states), states[:, 0].reshape(2, CLASSES, INDICES) / 65536
+    assert np.abs(costs[..., 0] + np.log2(zero[..., 0])).max() < 0.02
+    assert np.abs(costs[..., 1] - (1 - np.log2(1 - zero[..., 0]) - np.log2(zero[..., 1]))).max() < 0.02
 
 
-def test_what_it_says_of_costs_is_about_what_it_takes():
-    indices = np.rint(np.random.default_rng(5).laplace(0, 2, (6, 40, 40))).astype(np.int32)
-    data, _, expected, states = one_band(indices, ALONE)
-    bits = coder.bits_of(indices, expected, coder.costs_of(states))
-    assert math.isclose(bits, 8 * len(data), rel_tol=0.03)
+def test_a_look_says_about_what_it_takes():
+    values = laplacian(5, 4, (6, 40, 40))
+    data, lattice, states = one_band(values, ALONE)
+    bits = np.zeros(len(values))
+    band.look(lattice, ALONE, coder.costs_of(states), bits)
+    assert math.isclose(bits.sum(), 8 * len(data), rel_tol=0.05)
+
+
+def test_a_budget_is_met_within_a_pass():
+    values, sizes = laplacian(13, 3, (20, 40, 40)), []
+    free = np.zeros(20)
+    args = values, trellis.plain(values, 1.0), ALONE, 1.0, 0.3
+    band.encode(*args, np.zeros(0), 0.0, np.zeros(1 << 18, np.uint8), coder.first_contexts(), start_encoder(), free)
+    for share in (0.985, 1.005):
+        out, state, bits = np.zeros(1 << 18, np.uint8), start_encoder(), np.zeros(20)
+        guesses = trellis.plain(values, 1.0)
+        goal = share * free[-1]
+        plan = np.append(share * free, 0.0)
+        band.encode(values, guesses, ALONE, 1.0, 0.3, plan, goal, out, coder.first_contexts(), state, bits)
+        sizes.append(bits[-1] / goal)
+    assert np.allclose(sizes, 1, atol=0.01)
 
 
 def test_activity_elsewhere_makes_a_component_cheaper():
     random = np.random.default_rng(6)
     y, x = np.mgrid[:32, :32]
     where = (np.sin(x * 1.3) * np.cos(y * 1.7) > 0.3) * 6 + 0.2
-    alike = np.rint(random.laplace(0, 1, (10, 32, 32)) * where).astype(np.int32)
+    alike = (2 * random.laplace(0, 1, (10, 32, 32)) * where).astype(np.float32)
     shuffled = random.permuted(alike.reshape(10, -1), axis=1).reshape(alike.shape)
     assert len(one_band(alike, ALONE)[0]) < 0.95 * len(one_band(shuffled, ALONE)[0])
 
@@ -149,22 +187,24 @@ LAYOUTS = [Layout((3, 33, 47), 4), Layout((1, 1, 1), 5), Layout((2, 9, 1), 2), L
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: str(layout.shape))
 def test_streams_come_back(layout):
-    random = np.random.default_rng(7)
     assert len(layout.lanes) == 1 + (math.prod(layout.shape) >= TWO_LANES)
-    indices = [
-        np.rint(random.laplace(0, 2, (layout.shape[0], *band.shape[1:]))).astype(np.int32) for band in layout.bands
-    ]
-    data, _ = stream.encode(indices, layout)
-    for one, other in zip(indices, stream.decode(data, layout), strict=True):
-        assert np.array_equal(one, other)
+    values = [laplacian(7, 4, (layout.shape[0], *part.shape[1:])) for part in layout.bands]
+    coded = stream.encode(values, [trellis.plain(part, 1.0) for part in values], layout, 1.0, 0.3)
+    decoded, squares = stream.decode(coded.data, layout), 0.0
+    for value, lattice, signed in zip(values, coded.lattice, decoded, strict=True):
+        assert np.array_equal(np.copysign(lattice, value), signed)
+        squares += float(np.square(value - signed, dtype=np.float64).sum())
+    assert math.isclose(squares, coded.squares)
 
 
 def test_largest_indices_come_back():
     layout = Layout((1, 6, 6), 1)
-    indices = [np.full((1, *band.shape[1:]), trellis.LARGEST, np.int32) for band in layout.bands]
-    indices[-1][:] = -trellis.LARGEST
-    for one, other in zip(indices, stream.decode(stream.encode(indices, layout)[0], layout), strict=True):
-        assert np.array_equal(one, other)
+    values = [np.full((1, *part.shape[1:]), 3e9, np.float32) for part in layout.bands]
+    values[-1] *= -1
+    coded = stream.encode(values, [trellis.plain(part, 1.0) for part in values], layout, 1.0, 0.3)
+    for value, signed in zip(values, stream.decode(coded.data, layout), strict=True):
+        assert (np.abs(signed) >= trellis.LARGEST).all()
+        assert (np.sign(signed) == np.sign(value)).all()
 
 
 def test_subbands_are_of_norm_one():
@@ -186,7 +226,7 @@ def test_any_bytes_decode_or_are_refused(layout):
             found = stream.decode(random.bytes(size), layout)
         except CodestreamError:
             continue
-        assert all(np.abs(band).max(initial=0) <= trellis.LARGEST for band in found)
+        assert all(np.abs(part).max(initial=0) <= 2 * trellis.LARGEST for part in found)
 
 
 # --- the axes --------------------------------------------------------------------------------------
@@ -236,7 +276,8 @@ def scene(bands=40, rows=48, columns=57, dtype=np.uint16):
 def test_without_sweeps_the_plan_is_that_of_the_klt():
     samples = scene()
     spectrum = Spectrum.of(samples)
-    ours, theirs = cheapest_axes(samples, spectrum, 4e4, 0), plan(samples, spectrum, bits=4e4, sweeps=0)
+    ours = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(4e4), 0)
+    theirs = plan(samples, spectrum, bits=4e4, sweeps=0)
     assert np.array_equal(ours.axes, theirs.axes)
     assert math.isclose(ours.level, theirs.level)
 
@@ -250,6 +291,42 @@ def test_rates_are_met_from_below(rate, effort):
     samples = scene(bands=60, rows=70, columns=75)
     data = hypress.encode(samples, find("pca_tcq")(effort=effort), hypress.Rate(bpppc=rate))
     assert 0.98 * rate < 8 * len(data) / samples.size <= rate
+
+
+@pytest.mark.parametrize("mse", [0.5, 20.0, 300.0])
+def test_an_error_is_met(mse):
+    samples = scene(bands=60, rows=70, columns=75)
+    codec, spec = find("pca_tcq")().with_mse(mse), Spec(samples.shape, "uint16", 16)
+    decoded = codec.decode(codec.encode(samples, spec), spec)
+    reached = np.square(samples.astype(float) - decoded).mean()
+    assert -0.05 < 10 * math.log10(reached / mse) <= 0
+
+
+@pytest.mark.parametrize("unit", [1, 7, 0.01])
+def test_a_psnr_takes_one_encoding(unit):
+    samples = scene(bands=60, rows=70, columns=75) * np.array(unit, np.float32 if unit < 1 else np.uint32)
+    job, chosen = Job.of(samples, None), levels.fine(samples, None, 16)
+    attempt = by_itself(job, find("pca_tcq")(), chosen, hypress.Psnr(db=55.0))
+    assert attempt is not None
+    assert 55 <= attempt.tally.psnr_db() < 55.05
+    assert by_itself(job, find("pca_jpeg2000")(), chosen, hypress.Psnr(db=55.0)) is None
+    assert by_itself(job, find("pca_tcq")(), chosen, hypress.Psnr(db=200.0)) is None
+
+
+def test_samples_that_are_not_real_have_no_error():
+    samples = scene(bands=60, rows=70, columns=75)
+    valid = np.ones(samples.shape, bool)
+    valid[:, :30] = False
+    noisy = np.where(valid, samples, np.random.default_rng(14).integers(0, 9000, samples.shape)).astype(np.uint16)
+    codec, spec = find("pca_tcq")().with_mse(60.0), Spec(samples.shape, "uint16", 16)
+    with told(valid):
+        streams = codec.encode(noisy, spec)
+    reached = np.square(noisy.astype(float) - codec.decode(streams, spec))[valid].mean()
+    assert 0.95 * 60 < reached <= 60
+
+
+def test_the_step_leaves_its_knob_in_force():
+    assert find("pca_tcq")(rate_bpppc=0.7).with_mse(3.0).lossy() == find("pca_tcq")(rate_bpppc=0.7)
 
 
 def test_it_is_above_jpeg2000_over_the_same_components():

@@ -19,7 +19,7 @@ from hypress.codec import Codec
 from hypress.codestream import Embedded, Header, Mark, pack, samples_checksum
 from hypress.errors import ConfigurationError
 from hypress.goal import Psnr, Rate, SpectralAngle
-from hypress.levels import Levels
+from hypress.levels import Fractions, Levels
 from hypress.metrics import Tally, bpppc
 from hypress.once import once
 from hypress.restore import MASK, SIDES, Restored
@@ -27,6 +27,12 @@ from hypress.valid import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+PSNR_ABOVE = 0.1
+"""Decibels that a PSNR may be above its goal."""
+LARGEST_MSE = 2.0**62
+"""A mean squared error that no codec's integers exceed."""
 
 
 @dataclass
@@ -207,6 +213,17 @@ class Attempt:
         if isinstance(goal, Psnr):
             return f"{self.tally.psnr_db(goal.peak or self.job.peak):.2f} dB"
         return f"{self.tally.sam_deg:.4g}°"
+
+
+def by_itself(job: Job, codec: Codec, chosen: Levels, goal: Psnr) -> Attempt | None:
+    """The attempt of a codec that comes to a PSNR in one encoding, where it does; see `Codec.with_mse`."""
+    peak = goal.peak or job.peak
+    unit = 1 / chosen.divisor if isinstance(chosen, Fractions) else getattr(chosen, "step", 1)
+    native = codec.with_mse(min((peak / unit) ** 2 / 10 ** (goal.db / 10), LARGEST_MSE))
+    if native is None:
+        return None
+    attempt = Attempt(job, native, chosen)
+    return attempt if goal.db <= attempt.tally.psnr_db(peak) <= goal.db + PSNR_ABOVE else None
 
 
 def marked_sizes(size: int) -> list[int]:

@@ -97,6 +97,13 @@ class Codec(ABC):
         """This recipe changed to bound each error by `percent` of the sample's predicted value, or None."""
         return None
 
+    def with_mse(self, mse: float) -> Self | None:
+        """This recipe changed to come to a mean squared error of at most `mse`, and little less, in one encoding.
+
+        In squared units of the integers that the codec sees. None: it has no such form, and its knob is turned instead.
+        """
+        return None
+
     def to_standard(self, samples: NDArray[Any], spec: Spec) -> bytes:
         """Samples `(band, y, x)` as the standard's own stream. Raises ConfigurationError where it cannot say all."""
         raise ConfigurationError(f"codec {self.name} has no standard stream of its own")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hypress import levels
-from hypress.attempt import Attempt, Job
+from hypress.attempt import Attempt, Job, by_itself
 from hypress.codec import Codec, Knob
 from hypress.codec import make as make_codec
 from hypress.codestream import pack
@@ -162,6 +162,8 @@ def _turned(job: Job, codec: Codec, goal: Psnr | Rate | SpectralAngle) -> Attemp
     if knob is None:
         raise refusal(codec, goal)
     fine = levels.fine(job.samples, job.valid, codec.max_bits)
+    if isinstance(goal, Psnr) and (attempt := by_itself(job, lossy, fine, goal)) is not None:
+        return attempt
     if codec.embedded is not None:
         best, kept = _cut(job, lossy, knob, fine, goal)
     else:

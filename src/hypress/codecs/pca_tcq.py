@@ -13,7 +13,7 @@ import dataclasses
 import math
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from msgspec import Meta
@@ -22,15 +22,20 @@ from numpy.typing import NDArray
 from hypress.codec import Codec, Knob, Spec
 from hypress.codecs._basis import basis_within, read_basis, write_basis
 from hypress.errors import CodestreamError
-from hypress.tcq import encoder, stream
+from hypress.tcq import stream
 from hypress.tcq.axes import cheapest_axes
-from hypress.tcq.encoder import Effort
+from hypress.tcq.encoder import Effort, Encoder
 from hypress.tcq.subbands import Layout
-from hypress.tcq.trellis import reconstruct
-from hypress.transforms.allocation import Spectrum
+from hypress.transforms.allocation import LEAST_LEVEL, Spectrum
 
 HEAD = struct.Struct(">fB")
 """Start of "coefficients": the lattice step, and the wavelet splits."""
+UNBOUNDED = 1 << 40
+"""Bytes that are enough, where an error is asked for instead of a rate."""
+LEAST_MSE = 0.125
+"""Squared errors below this are hardly more than that of rounding, 1/12, and no step leads there for sure."""
+OUTSIDE = 0.9
+"""Share of a squared error that components which are not coded may have."""
 EFFORTS = {
     "default": Effort(sweeps=4, refits=0, rounds=1),
     "best": Effort(sweeps=10, refits=3, rounds=5),
@@ -46,25 +51,44 @@ class PcaTcq(Codec):
 
     rate_bpppc: Annotated[float, Meta(gt=0, le=32)] = 0.5
     """Bits of all streams per sample, at most."""
+    mse: Annotated[float, Meta(gt=0)] | None = None
+    """Mean squared error in squared sample units, at most and nearly, whatever its rate; None: `rate_bpppc` says."""
     effort: Literal["default", "best"] = "default"
     """How much the encoder tries; decoding is the same."""
     levels: Annotated[int, Meta(ge=0, le=12)] = 5
     """Wavelet splits, at most."""
 
+    def lossy(self) -> Self:
+        """This recipe at a rate."""
+        return self.turned(mse=None)
+
+    def with_mse(self, mse: float) -> Self | None:
+        """This recipe with `mse` set; None below what rounding to whole samples leaves, more or less."""
+        return self.turned(mse=mse) if mse >= LEAST_MSE else None
+
     @classmethod
     def examples(cls) -> Iterable[Codec]:
-        """A low rate, and a high one with few splits."""
-        return [cls(rate_bpppc=0.3), cls(rate_bpppc=2.0, effort="best", levels=2)]
+        """A low rate, a high one with few splits, and an error."""
+        return [cls(rate_bpppc=0.3), cls(rate_bpppc=2.0, effort="best", levels=2), cls(mse=20.0)]
 
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """Streams "basis" and "coefficients"."""
-        budget = int(self.rate_bpppc * samples.size / 8)
-        effort = EFFORTS[self.effort]
-        chosen = cheapest_axes(samples, Spectrum.of(samples), 8.0 * budget, effort.sweeps)
+        spectrum, effort = Spectrum.of(samples), EFFORTS[self.effort]
+        if self.mse is None:
+            budget = int(self.rate_bpppc * samples.size / 8)
+            chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(8.0 * budget), effort.sweeps)
+        else:
+            budget, wanted = UNBOUNDED, self.mse * len(samples)
+            chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_error(wanted, spectrum), effort.sweeps)
         chosen, basis, _ = basis_within(chosen, budget)
+        while self.mse is not None and spectrum.outside(basis) > OUTSIDE * self.mse and chosen.level > LEAST_LEVEL:
+            chosen, basis, _ = basis_within(chosen.at(chosen.level / 2), budget)
         if basis.components:
-            left = budget - HEAD.size
-            found = encoder.within(samples, chosen, basis, write_basis, levels=self.levels, budget=left, effort=effort)
+            encoder = Encoder(samples, chosen, basis, write_basis, self.levels)
+            if self.mse is None:
+                found = encoder.within(budget - HEAD.size, effort)
+            else:
+                found = encoder.at_error(self.mse, spectrum.outside(basis))
             if found is not None:
                 return {"basis": found.head, "coefficients": HEAD.pack(found.step, self.levels) + found.data}
         return {"basis": write_basis(basis.without_components()), "coefficients": b""}
@@ -84,6 +108,5 @@ class PcaTcq(Codec):
         if not (math.isfinite(step) and step > 0):
             raise CodestreamError("pca_tcq: the step of the coefficients is damaged")
         layout = Layout((basis.components, rows, columns), levels)
-        indices = stream.decode(data[HEAD.size :], layout)
-        components = layout.join([reconstruct(band) for band in indices], step)
+        components = layout.join(stream.decode(data[HEAD.size :], layout), step)
         return basis.inverse(components, spec.dtype)

@@ -19,6 +19,7 @@ faster than a fan of angles, and it ends lower.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,32 +29,31 @@ from numpy.typing import NDArray
 
 from hypress.transforms.allocation import CANDIDATES, LEAST_LEVEL, TURNING, Plan, Spectrum
 from hypress.transforms.pca import project
-from hypress.transforms.rotation import block_covariances, block_variances
+from hypress.transforms.rotation import block_covariances
 
 TURNED = 48
-"""Components, at most, that are turned; later ones stay as they are."""
+"""Components, at most, that are turned; later ones stay as they are, and are taken to be alike everywhere."""
 STEPS = 2
 """How often the eigenvectors of a plane are found before the next plane's turn."""
 LEAST_TURN = 1e-4
 """Radians below which a plane stays as it is."""
 
 
-def cheapest_axes(samples: NDArray[np.generic], spectrum: Spectrum, bits: float, sweeps: int) -> Plan:
-    """A plan for coding samples `(band, y, x)` in about `bits` bits, as `transforms.allocation.plan` makes it.
+def cheapest_axes(samples: NDArray[np.generic], spectrum: Spectrum, meet: Callable[[Plan], Plan], sweeps: int) -> Plan:
+    """A plan for coding samples `(band, y, x)`, as `transforms.allocation.plan` makes it.
 
-    All planes are turned `sweeps` times.
+    `meet` takes a plan to the level at which it meets what is asked for. All planes are turned `sweeps` times.
     """
     means, variances, axes = spectrum
     pixels = samples[0].size
     flat = Plan(means, axes, variances, variances[:, None], np.array([float(pixels)]), pixels, 1.0)
-    count = int(np.clip(np.sum(variances > flat.for_bits(bits).level / 16), 0, min(len(means), pixels)))
+    count = int(np.clip(np.sum(variances > meet(flat).level / 16), 0, min(len(means), pixels)))
     count = max(count, min(CANDIDATES, int(np.sum(variances > LEAST_LEVEL))))
-    axes, energies = axes[:, :count], variances[:count]
-    components = project(samples, means, axes.T)
-    turned = min(count, TURNED)
-    covariances, sizes = block_covariances(components[:turned])
-    blocks = np.concatenate([np.einsum("kkb->kb", covariances), block_variances(components[turned:])])
-    draft = Plan(means, axes, energies, blocks, sizes, pixels, 1.0).for_bits(bits)
+    axes, energies, turned = axes[:, :count], variances[:count], min(count, TURNED)
+    covariances, sizes = block_covariances(project(samples, means, axes[:, :turned].T))
+    flat_ones = np.repeat(energies[turned:, None], len(sizes), axis=1)
+    blocks = np.concatenate([np.einsum("kkb->kb", covariances), flat_ones])
+    draft = meet(Plan(means, axes, energies, blocks, sizes, pixels, 1.0))
     if not sweeps or turned < 2:
         return draft
     # The basis takes part: its columns are one more block.
@@ -66,7 +66,7 @@ def cheapest_axes(samples: NDArray[np.generic], spectrum: Spectrum, bits: float,
     axes = np.hstack([axes[:, :turned] @ rotation, axes[:, turned:]])
     blocks[:turned] = np.einsum("kkb->kb", turning)[:, :-1]
     energies = np.concatenate([np.square(rotation).T @ energies[:turned], energies[turned:]])
-    return replace(draft, axes=axes, energies=energies, blocks=np.maximum(blocks, 0)).for_bits(bits)
+    return meet(replace(draft, axes=axes, energies=energies, blocks=np.maximum(blocks, 0)))
 
 
 @njit(nogil=True, cache=True)

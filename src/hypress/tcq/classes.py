@@ -21,6 +21,8 @@ INDICES = 18
 """Index magnitudes, after the shift, that are coded by questions of their own; from the last on, by Exp-Golomb code."""
 QUESTIONS = 2 * CLASSES * INDICES
 """Contexts: whether an index is above u, by quantiser, class and u."""
+PLACE = 8
+"""A class is given with the number of shifted bits above its own eight."""
 
 
 MOST_EXPECTED = (1 << 31) - 1
@@ -46,11 +48,20 @@ def octaves(expected: Any) -> Any:
     return 4 * halvings + (expected >> halvings)
 
 
+def _small() -> Any:
+    least = next(n for n in range(1 << 16) if octaves.py_func(n) >= SHIFTED)
+    return np.array([octaves.py_func(n) for n in range(least)])
+
+
+SMALL = _small()
+"""Quarter octaves of expectations below those that shift."""
+
+
 @njit(nogil=True, cache=True, inline="always")
-def class_of(expected: Any) -> tuple[Any, Any]:
-    """Class of an expectation, at most `MOST_EXPECTED`; and how many low bits are sent as they are."""
+def class_of(expected: Any) -> Any:
+    """Class of an expectation, at most `MOST_EXPECTED`; and, times 256, how many low bits are sent as they are."""
+    if expected < SMALL.size:
+        return SMALL[expected]
     count = octaves(np.int64(expected))
-    if count < SHIFTED:
-        return count, np.int64(0)
     shift = (count - SHIFTED + 4) >> 2
-    return count - 4 * shift, shift
+    return (count - 4 * shift) | shift << PLACE

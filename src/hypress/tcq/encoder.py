@@ -1,17 +1,18 @@
-"""Components and their coefficients in a budget of bytes: the lattice step, the trellis's way, and the basis's refit.
+"""Components and coefficients in a budget of bytes, or at a squared error: the lattice step, and the basis's refit.
 
-What an index costs depends on the magnitudes around it, which the trellis is about to choose. So it goes round: each
-coding says what was expected of every coefficient and what indices cost, and the trellis takes both for true in the
-next round, whose step is nearer to the budget. The first look is at plainly quantised coefficients.
+Plain quantisation says nearly what the trellis will do with a step: how many bytes it takes, and with what error. So it
+finds the step; then trellis and coder go over the coefficients once, λ giving way where the bytes depart from what was
+planned. Only where that is not enough is a pass made again, at a step that is nearer. An error is measured on samples
+as a decoder has them, which takes two passes or three.
 
-Between rounds the basis may be fitted again: the regression of the samples on the decoded components is a better basis
+Between passes the basis may be fitted again: the regression of the samples on the decoded components is a better basis
 for what is sent.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,25 +20,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypress.tcq import stream
-from hypress.tcq.stream import Known
+from hypress.tcq.stream import Coded, total
 from hypress.tcq.subbands import Layout
-from hypress.tcq.trellis import LARGEST, quantise, reconstruct
+from hypress.tcq.trellis import LARGEST, plain, plain_error
 from hypress.transforms.allocation import Plan
 from hypress.transforms.pca import Basis, products, project, quantised_basis
+from hypress.valid import valid_samples
 
 LATTICE = 0.56
 """Lattice step of the first look, of the uniform quantiser's step that the plan expects to meet the budget."""
-WEIGHT = 0.25
+WEIGHT = 0.29
 """λ, in squared lattice steps per bit: rather less than the 0.37 of theory, for zeros lower what is expected nearby."""
-ROUNDING = 0.42
-"""What is added to plainly quantised coefficients, in steps, before they are cut."""
 GAIN = 1.05
 """Bytes of the trellis against those of plain quantisation, with steps of two lattice steps."""
+QUIETER = 0.85
+"""Squared error of the trellis against that of plain quantisation, before it was measured."""
 SLOPE, STEEPER = 0.6, 1.2
 """Bytes fall about as the step to this power; it is taken to be so much larger whenever the budget was crossed."""
+NEAR = 0.12
+"""Share of a budget within which a look need not be taken again at the step that follows from it."""
+LOOKS = 3
+"""How often plain quantisation is looked at, at most."""
+RISE, SEEKS = 1.5, 6
+"""The squared error rises about as the step to this power; so often it is asked for a step."""
 FINEST, COARSEST = 2.0**-6, 2.0**31
 SPENT, AIM = 0.995, 0.9975
 """Shares of a budget: enough, and aimed at."""
+LOUD, SOUGHT = 0.9886, 0.9954
+"""Shares of a squared error: 0.05 dB below it, which is enough, and 0.02 dB, which is aimed at."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Effort:
     refits: int
     """How often the basis is fitted again."""
     rounds: int
-    """Of trellis and coding, at least."""
+    """Passes of trellis and coding, at least."""
     trials: int = 9
     """The same, at most."""
 
@@ -65,73 +75,125 @@ class Found:
     data: bytes
 
 
-def within(
-    samples: NDArray[Any],
-    chosen: Plan,
-    basis: Basis,
-    write: Callable[[Basis], bytes],
-    *,
-    levels: int,
-    budget: int,
-    effort: Effort,
-) -> Found | None:
-    """Code samples `(band, y, x)` with a basis, which `write` stores, in at most `budget` bytes. None: no step fits."""
-    head = write(basis)
-    layout = Layout((basis.components, *samples.shape[1:]), levels)
-    values = layout.split(project(samples, basis.means, basis.analysis()))
-    finest = max(FINEST, max(float(np.abs(band).max(initial=0)) for band in values) / (LARGEST // 2))
-    step = min(max(LATTICE * chosen.step, finest), COARSEST)
-    size, known = stream.look(_plain(values, step), layout)
-    size *= GAIN
-    slope, over = SLOPE, 0.0
-    best: Found | None = None
-    for trial in range(effort.trials):
-        last, over = over, math.log(max(size, 1) / max(AIM * (budget - len(head)), 1))
-        if trial > 1 and last * over < 0:
-            slope *= STEEPER
-        before = step
-        step *= math.exp(min(max(over / slope, -4.0), 4.0))
-        step = float(np.float32(min(max(step, finest), COARSEST)))
-        indices = _trellis(values, layout, step, known, before / step)
-        data, known = stream.encode(indices, layout)
-        size = len(data)
-        if size + len(head) <= budget:
-            if best is None or trial < effort.rounds or size + len(head) > len(best.data) + len(best.head):
-                best = Found(head, step, data)
-            if trial + 1 >= effort.rounds and (size + len(head) >= SPENT * budget or step <= finest):
+class Encoder:
+    """Samples `(band, y, x)` that are to be coded with a basis, which `write` stores."""
+
+    def __init__(
+        self, samples: NDArray[Any], chosen: Plan, basis: Basis, write: Callable[[Basis], bytes], levels: int
+    ) -> None:
+        self.samples, self.chosen, self.basis, self.write = samples, chosen, basis, write
+        self.layout = Layout((basis.components, *samples.shape[1:]), levels)
+        self._transform()
+        top = max(float(np.abs(band).max(initial=0)) for band in self.values)
+        self.finest = max(FINEST, top / (LARGEST // 2))
+        self.step = self._allowed(LATTICE * chosen.step)
+
+    def _transform(self) -> None:
+        self.values = self.layout.split(project(self.samples, self.basis.means, self.basis.analysis()))
+
+    def _allowed(self, step: float) -> float:
+        return float(np.float32(min(max(step, self.finest), COARSEST)))
+
+    def _guesses(self) -> list[NDArray[np.int32]]:
+        return [plain(band, 1 / self.step) for band in self.values]
+
+    def within(self, budget: int, effort: Effort) -> Found | None:
+        """Code in at most `budget` bytes, the basis among them. None: no step fits."""
+        head = self.write(self.basis)
+        for _ in range(LOOKS):
+            planned = stream.look(self._guesses(), self.layout)
+            excess = math.log(GAIN * max(total(planned), 1) / max(8 * AIM * (budget - len(head)), 1))
+            self._move(excess / SLOPE)
+            if abs(excess) < NEAR:
                 break
-        if trial < effort.refits:
-            decoded = layout.join([reconstruct(band) for band in indices], step)
-            refit = _refit(samples, basis, decoded, chosen)
-            if refit.components == basis.components:
-                basis, head = refit, write(refit)
-                values = layout.split(project(samples, basis.means, basis.analysis()))
-    return best
+        guesses, slope = self._guesses(), SLOPE
+        best, size, excess = None, 0, 0.0
+        for trial in range(effort.trials):
+            room = 8 * AIM * (budget - len(head))
+            coded = stream.encode(self.values, guesses, self.layout, self.step, WEIGHT, planned, room)
+            size = len(coded.data) + len(head)
+            if size <= budget:
+                if best is None or trial < effort.rounds or size > len(best.data) + len(best.head):
+                    best = Found(head, self.step, coded.data)
+                if trial + 1 >= effort.rounds and (size >= SPENT * budget or self.step <= self.finest):
+                    break
+            last, excess = excess, math.log(8 * max(len(coded.data), 1) * coded.stretch / max(room, 1))
+            if last * excess < 0:
+                slope *= STEEPER
+            before = self.step
+            self._move(excess / slope)
+            planned = coded.taken
+            guesses = [np.rint(part * (before / self.step)).astype(np.int32) for part in coded.lattice]
+            if trial < effort.refits:
+                self._refit(coded, before)
+                head = self.write(self.basis)
+        return best
+
+    def at_error(self, mse: float, lost: float, trials: int = 8) -> Found:
+        """Code to a mean squared error of at most `mse`, or as near as it comes; outside the basis there is `lost`."""
+        head, count = self.write(self.basis), self.samples.size
+        best: tuple[tuple[bool, float], Found] | None = None
+        fine: tuple[float, float] | None = None  # ln of a step and of its error, nearest below what is wanted
+        coarse: tuple[float, float] | None = None  # and above it
+        floor, ratio = lost + 1 / 12, QUIETER
+        for trial in range(trials):
+            if fine and coarse and trial > 2:
+                share = (math.log(SOUGHT * mse) - fine[1]) / (coarse[1] - fine[1])
+                self.step = self._allowed(math.exp(fine[0] + share * (coarse[0] - fine[0])))
+            else:
+                self._seek((SOUGHT * mse - floor) * count / ratio)
+            coded = stream.encode(self.values, self._guesses(), self.layout, self.step, WEIGHT)
+            reached = _mean_square(self.samples, self.basis.inverse(self._join(coded, self.step), self.samples.dtype))
+            rank = (reached > mse, abs(reached - SOUGHT * mse))
+            if best is None or rank < best[0]:
+                best = (rank, Found(head, self.step, coded.data))
+            if LOUD * mse <= reached <= mse or self.step in (self.finest, COARSEST):
+                break
+            here = math.log(self.step), math.log(max(reached, 1e-9))
+            if reached < SOUGHT * mse:
+                fine = here
+            else:
+                coarse = here
+            floor = reached - coded.squares / count
+            ratio = coded.squares / max(self._plain_error(), 1e-9)
+        assert best is not None
+        return best[1]
+
+    def _plain_error(self) -> float:
+        return sum(plain_error(band, 1 / self.step) for band in self.values) * self.step**2
+
+    def _seek(self, squares: float) -> None:
+        """Choose the step at which plain quantisation leaves a squared error of about `squares`."""
+        for _ in range(SEEKS):
+            self._move(math.log(max(squares, 1e-9) / max(self._plain_error(), 1e-9)) / RISE)
+
+    def _move(self, stretch: float) -> None:
+        """Make the step e^`stretch` times as large, within reason and bounds."""
+        self.step = self._allowed(self.step * math.exp(min(max(stretch, -4.0), 4.0)))
+
+    def _join(self, coded: Coded, step: float) -> NDArray[np.float64]:
+        signed = [np.copysign(part, band) for part, band in zip(coded.lattice, self.values, strict=True)]
+        return self.layout.join(signed, step)
+
+    def _refit(self, coded: Coded, step: float) -> None:
+        """Take the regression of samples on decoded components as the basis, where no component falls away."""
+        cross, energy = products(self.samples, self.basis.means, self._join(coded, step))
+        axes = cross @ np.linalg.pinv(energy, hermitian=True)
+        norms = np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
+        energies = np.diag(energy) / self.chosen.pixels * norms**2
+        axes = axes / norms
+        refit = quantised_basis(self.chosen.means, axes, energies, self.chosen.pixels, self.chosen.step)
+        if refit.components == self.basis.components:
+            self.basis = refit
+            self._transform()
 
 
-def _plain(values: Sequence[NDArray[np.float32]], step: float) -> list[NDArray[np.int32]]:
-    indices = []
-    for band in values:
-        magnitude = np.floor(np.abs(band) * np.float32(0.5 / step) + np.float32(ROUNDING))
-        indices.append(np.asarray(np.copysign(np.minimum(magnitude, LARGEST // 2), band), np.int32))
-    return indices
-
-
-def _trellis(
-    values: Sequence[NDArray[np.float32]], layout: Layout, step: float, known: Known, finer: float
-) -> list[NDArray[np.int32]]:
-    def work(lane: int) -> dict[int, NDArray[np.int32]]:
-        costs = known.costs[lane]
-        return {i: quantise(values[i], known.expectations[i], costs, step, WEIGHT, finer) for i in layout.lanes[lane]}
-
-    found = {i: band for lane in layout.each_lane(work) for i, band in lane.items()}
-    return [found[i] for i in range(len(values))]
-
-
-def _refit(samples: NDArray[Any], basis: Basis, decoded: NDArray[np.float64], chosen: Plan) -> Basis:
-    """The regression of samples on decoded components `(component, y, x)`, as a basis."""
-    cross, energy = products(samples, basis.means, decoded)
-    axes = cross @ np.linalg.pinv(energy, hermitian=True)
-    norms = np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
-    energies = np.diag(energy) / chosen.pixels * norms**2
-    return quantised_basis(chosen.means, axes / norms, energies, chosen.pixels, chosen.step)
+def _mean_square(samples: NDArray[Any], decoded: NDArray[Any]) -> float:
+    """Mean squared error of those samples `(band, y, x)` that are real."""
+    valid, squares, count = valid_samples(), 0.0, 0
+    for b, (one, other) in enumerate(zip(samples, decoded, strict=True)):
+        error = np.subtract(one, other, dtype=np.float64)
+        if valid is not None:
+            error = error[valid[b]]
+        squares, count = squares + float(np.vdot(error, error)), count + error.size
+    return squares / max(count, 1)

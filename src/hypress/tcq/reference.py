@@ -1,6 +1,6 @@
 """The coder of a subband to be read: which questions are asked of its indices, in which contexts.
 
-`coder.code_band` does what is said here, bit for bit. Weights and limits are its own; nothing else is shared.
+`band.encode` codes what is said here, bit for bit. Weights and limits are its own; nothing else is shared.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypress.tcq.classes import CLASSES, INDICES, MOST_EXPECTED, SHIFTED, UNIT
-from hypress.tcq.coder import (
+from hypress.tcq.expectations import (
     ACTIVITY,
     CORNER,
+    FIRST_MEAN,
     FURTHER,
     HUNDREDTH,
     LAST,
@@ -42,7 +43,7 @@ def questions_reference(
     components, rows, columns = indices.shape
     active = np.zeros((rows, columns), np.int64)
     elsewhere = np.full((rows, columns), (ACTIVITY + LAST) * MEAN, np.int64)
-    mean = 2 * MEAN
+    mean = FIRST_MEAN
     for c in range(components):
         state, seen = 0, 2
         lattice = np.zeros((rows, columns), np.int64)
@@ -65,12 +66,12 @@ def questions_reference(
             if magnitude:
                 yield None, int(index < 0), 1
                 lattice[y, x] = 2 * magnitude - (state & 1)
-            mean += ((int(lattice[y, x]) << 8) - mean) // seen
+            mean += ((int(lattice[y, x]) << 8) - mean) * (65536 // seen) >> 16
             seen = min(seen + 1, WINDOW)
             state = int(NEXT[state, magnitude & 1])
         mean = max(int(lattice.sum()) * MEAN // lattice.size, LEAST_MEAN)
-        now = np.minimum((lattice << 16) // mean, MOST_ACTIVE)
-        active += (now - active) // min(c + 1, MEMORY)
+        now = np.minimum(lattice * ((1 << 40) // mean) >> 24, MOST_ACTIVE)
+        active += (now - active) * (65536 // min(c + 1, MEMORY)) >> 16
         around = np.pad(active, 1, "edge")
         beside = around[1:-1, :-2] + around[1:-1, 2:] + around[:-2, 1:-1] + around[2:, 1:-1]
         elsewhere = LAST * now + ACTIVITY * ((12 * active + beside) >> 4)

@@ -1,96 +1,128 @@
-"""Indices of all subbands as bytes, one range-coded stream per lane.
+"""Components as bytes, one range-coded stream per lane.
 
 size of the first lane (4 bytes, big endian; only if there are two) ─ first lane ─ second lane
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypress.entropy.rangecoder import as_array, finish_encoder, start_decoder, start_encoder
 from hypress.errors import CodestreamError
-from hypress.tcq.coder import DECODE, ENCODE, LOOK, bits_of, code_band, costs_of, first_contexts
+from hypress.tcq import band
+from hypress.tcq.band import ELASTICITY
+from hypress.tcq.coder import costs_of, first_contexts
 from hypress.tcq.subbands import Layout
 
 _SIZE = struct.Struct(">I")
 _ROOM = 4096
 
+Planned = list[list[NDArray[np.float64]]]
+"""Bits `(component,)` by the end of each component of each subband of each lane, from the lane's start."""
+
+
+def total(planned: Planned) -> float:
+    """Bits of all lanes."""
+    return float(sum(lane[-1][-1] for lane in planned))
+
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What a trellis is to know."""
+class Coded:
+    """Coefficients as coded at a step."""
 
-    expectations: list[NDArray[np.int32]]
-    """Of each coefficient, by subband."""
-    costs: list[NDArray[np.float32]]
-    """Bits of an index `(quantiser, class, index)`, by lane."""
+    data: bytes
+    lattice: list[NDArray[np.int32]]
+    """Magnitudes `(component, y, x)` in lattice steps, by subband."""
+    squares: float
+    """Squared error of the coefficients."""
+    taken: Planned
+    stretch: float
+    """About how many times as many bits it would have been, had λ not departed from what it was set to."""
 
 
-def look(indices: Sequence[NDArray[np.int32]], layout: Layout) -> tuple[float, Known]:
-    """About how many bytes the indices `(component, y, x)` of each subband would take, and what is learnt from them."""
-    expectations = [np.zeros(band.shape, np.int32) for band in indices]
+def look(lattice: Sequence[NDArray[np.int32]], layout: Layout) -> Planned:
+    """About how many bits magnitudes `(component, y, x)` in lattice steps would take, by subband."""
     costs = costs_of(first_contexts())
 
-    def work(lane: int) -> float:
-        unused = first_contexts(), start_encoder()
-        known: dict[int, NDArray[np.int32]] = {}
-        bits = 0.0
-        for place, i in enumerate(layout.lanes[lane]):
-            known[i] = np.zeros_like(indices[i])
-            siblings = layout.siblings(layout.lanes[lane], place, known)
-            code_band(indices[i], siblings, LOOK, np.empty(0, np.uint8), *unused, known[i], expectations[i])
-            bits += bits_of(indices[i], expectations[i], costs)
-        return bits
+    def work(lane: int) -> list[NDArray[np.float64]]:
+        numbers, found, total = layout.lanes[lane], list[NDArray[np.float64]](), 0.0
+        for place, i in enumerate(numbers):
+            bits = np.zeros(len(lattice[i]))
+            band.look(lattice[i], layout.siblings(numbers, place, lattice), costs, bits)
+            found.append(total + np.cumsum(bits))
+            total = found[-1][-1]
+        return found
 
-    return sum(layout.each_lane(work)) / 8, Known(expectations, [costs for _ in layout.lanes])
+    return layout.each_lane(work)
 
 
-def encode(indices: Sequence[NDArray[np.int32]], layout: Layout) -> tuple[bytes, Known]:
-    """Code the indices `(component, y, x)` of each subband; and what is learnt from them."""
-    expectations = [np.zeros(band.shape, np.int32) for band in indices]
+def encode(
+    values: Sequence[NDArray[np.float32]],
+    guesses: Sequence[NDArray[np.int32]],
+    layout: Layout,
+    step: float,
+    weight: float,
+    planned: Planned | None = None,
+    room: float = 0.0,
+) -> Coded:
+    """Quantise and code coefficients `(component, y, x)` of each subband, whose magnitudes are guessed.
 
-    def work(lane: int) -> tuple[bytes, NDArray[np.float32]]:
-        room = _ROOM + sum(indices[i].size for i in layout.lanes[lane])
-        while True:
-            states, coder, buffer = first_contexts(), start_encoder(), np.empty(room, np.uint8)
-            known: dict[int, NDArray[np.int32]] = {}
-            for place, i in enumerate(layout.lanes[lane]):
-                known[i] = np.zeros_like(indices[i])
-                siblings = layout.siblings(layout.lanes[lane], place, known)
-                code_band(indices[i], siblings, ENCODE, buffer, states, coder, known[i], expectations[i])
-            room = finish_encoder(coder, buffer)
-            if room <= buffer.size:
-                return buffer[:room].tobytes(), costs_of(states)
+    With `planned` bits, of all of which `room` bits are to be made, λ departs from `weight` as it has to.
+    """
+    share = room / max(total(planned), 1.0) if planned else 0.0
+    lattice = [guess.copy() for guess in guesses]
+
+    def work(lane: int) -> tuple[bytes, NDArray[np.float64], list[NDArray[np.float64]]]:
+        numbers = layout.lanes[lane]
+        states, coder = first_contexts(), start_encoder()
+        buffer = np.empty(_ROOM + 4 * sum(values[i].size for i in numbers), np.uint8)
+        found, taken = np.zeros(2), list[NDArray[np.float64]]()
+        before, goal = 0.0, share * planned[lane][-1][-1] if planned else 0.0
+        for place, i in enumerate(numbers):
+            plan = np.append(share * planned[lane][place], before) if planned else np.zeros(0)
+            siblings = layout.siblings(numbers, place, lattice)
+            bits = np.zeros(len(values[i]))
+            found += band.encode(
+                values[i], lattice[i], siblings, 1 / step, weight, plan, goal, buffer, states, coder, bits
+            )
+            taken.append(bits)
+            before = plan[-2] if planned else 0.0
+        size = finish_encoder(coder, buffer)
+        return buffer[:size].tobytes(), found, taken
 
     lanes = layout.each_lane(work)
     head = _SIZE.pack(len(lanes[0][0])) if len(lanes) > 1 else b""
-    return b"".join([head, *(data for data, _ in lanes)]), Known(expectations, [costs for _, costs in lanes])
+    data = b"".join([head, *(data for data, *_ in lanes)])
+    squares, departed = np.sum([found for _, found, _ in lanes], axis=0)
+    taken = [bits for *_, bits in lanes]
+    stretch = math.exp(ELASTICITY * departed / sum(bits[-1][-1] for bits in taken))
+    return Coded(data, lattice, float(squares) * step * step, taken, stretch)
 
 
 def decode(data: bytes, layout: Layout) -> list[NDArray[np.int32]]:
-    """The indices of each subband; of other bytes, any. Raises CodestreamError where the stream is cut short."""
+    """The multiples of the step of each subband; of other bytes, any. Raises CodestreamError where it is cut short."""
     parts = [data]
     if len(layout.lanes) > 1:
         if len(data) < _SIZE.size or len(data) < _SIZE.size + _SIZE.unpack_from(data)[0]:
             raise CodestreamError("the stream of coefficients is cut short")
         end = _SIZE.size + _SIZE.unpack_from(data)[0]
         parts = [data[_SIZE.size : end], data[end:]]
-    indices = [np.zeros((layout.shape[0], *band.shape[1:]), np.int32) for band in layout.bands]
-    nothing = np.zeros((0, 1, 1), np.int32)
+    shapes = [(layout.shape[0], *part.shape[1:]) for part in layout.bands]
+    lattice, signed = ([np.empty(shape, np.int32) for shape in shapes] for _ in range(2))
 
-    def work(lane: int) -> None:
+    def work(lane: int) -> Any:
         source, states = as_array(parts[lane]), first_contexts()
         coder = start_decoder(source)
-        known: dict[int, NDArray[np.int32]] = {}
         for place, i in enumerate(layout.lanes[lane]):
-            known[i] = np.zeros_like(indices[i])
-            siblings = layout.siblings(layout.lanes[lane], place, known)
-            code_band(indices[i], siblings, DECODE, source, states, coder, known[i], nothing)
+            siblings = layout.siblings(layout.lanes[lane], place, lattice)
+            band.decode(lattice[i], signed[i], siblings, source, states, coder)
 
     layout.each_lane(work)
-    return indices
+    return signed

@@ -48,7 +48,7 @@ class Layout:
 
     def split(self, components: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Coefficients `(component, y, x)` of each subband, scaled so that an error of 1 is an error of 1."""
-        planes = dwt3d.forward(components.copy(), Levels(0, self.levels), reversible=False)
+        planes = self._by_halves(dwt3d.forward, components.copy())
         return [planes[:, b.where[1], b.where[2]] * np.float32(b.norm) for b in self.bands]
 
     def join(self, lattice: Sequence[NDArray[np.int32]], step: float) -> NDArray[np.float64]:
@@ -56,9 +56,17 @@ class Layout:
         planes = np.empty(self.shape)
         for band, values in zip(self.bands, lattice, strict=True):
             np.multiply(values, step / band.norm, out=planes[:, band.where[1], band.where[2]])
-        return dwt3d.inverse(planes, Levels(0, self.levels), reversible=False)
+        return self._by_halves(dwt3d.inverse, planes)
 
-    def siblings(self, lane: Sequence[int], place: int, known: dict[int, NDArray[np.int32]]) -> NDArray[np.int32]:
+    def _by_halves(self, transform: Callable[..., Any], planes: NDArray[Any]) -> NDArray[Any]:
+        """All planes transformed in place, two threads taking half of them each."""
+        middle = len(planes) // 2 if planes.size >= TWO_LANES else 0
+        with ThreadPoolExecutor(2) as pool:
+            halves = [half for half in (planes[:middle], planes[middle:]) if len(half)]
+            list(pool.map(lambda half: transform(half, Levels(0, self.levels), reversible=False), halves))
+        return planes
+
+    def siblings(self, lane: Sequence[int], place: int, known: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
         """Mean magnitudes of the other orientations that come before `lane[place]`; no components if there are none."""
         band = self.bands[lane[place]]
         same = [i for i in lane[:place] if self.bands[i].spatial == band.spatial]

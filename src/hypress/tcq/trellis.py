@@ -26,13 +26,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypress.tcq.classes import INDICES, MOST_EXPECTED, class_of
+from hypress.tcq.classes import INDICES, PLACE
 
 STATES = 8
 _MEMORY = 3
 _CHECKS = (0o13, 0o04)
 LARGEST = 1 << 24
 """Indices are below this in magnitude."""
+LEAST = 0.2
+"""Lattice steps below which only the index 0 is tried."""
+ROUNDING = 0.46
+"""What is added to coefficients that are quantised plainly, in steps of an index, before they are cut."""
+_FAR = 1e30
 
 
 def _transitions() -> NDArray[np.int64]:
@@ -80,7 +85,7 @@ def reconstruct_reference(indices: list[int]) -> list[int]:
 def quantise_reference(values: list[float], costs: list[Any], weight: float) -> list[int]:
     """The path of least squared error + `weight` · cost, by dynamic programming over all states.
 
-    `costs[i][q][k]` is what index magnitude k costs at place i in quantiser q; magnitudes near the value are tried.
+    `costs[i][q][k]` is what index magnitude k costs at place i in quantiser q; 0 and the two about a value are tried.
     """
     paths: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for value, cost in zip(values, costs, strict=True):
@@ -88,7 +93,7 @@ def quantise_reference(values: list[float], costs: list[Any], weight: float) -> 
         for state, (spent, path) in sorted(paths.items()):
             quantiser = state & 1
             near = int((abs(value) + quantiser) / 2)
-            for k in sorted({0, *range(max(near - 1, 0), near + 3)}):
+            for k in sorted({0, near, near + 1} if abs(value) > LEAST else {0}):
                 error = abs(value) - (2 * k - quantiser if k else 0)
                 total = spent + error * error + weight * cost[quantiser][k]
                 after = int(NEXT[state, k & 1])
@@ -102,85 +107,98 @@ def quantise_reference(values: list[float], costs: list[Any], weight: float) -> 
 
 
 @njit(nogil=True, cache=True)
-def reconstruct(indices: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The multiples of Δ that indices `(component, y, x)` stand for; each component is a path of its own."""
-    out = np.zeros_like(indices)
-    for c in range(indices.shape[0]):
-        state = np.int64(0)
-        for y in range(indices.shape[1]):
-            for x in range(indices.shape[2]):
-                k = indices[c, y, x]
-                if k > 0:
-                    out[c, y, x] = 2 * k - (state & 1)
-                elif k < 0:
-                    out[c, y, x] = 2 * k + (state & 1)
-                state = NEXT[state, k & 1]
-    return out
-
-
-@njit(nogil=True, cache=True)
 def quantise(
     values: NDArray[np.float32],
-    expectations: NDArray[np.int32],
+    classes: NDArray[np.int32],
     costs: NDArray[np.float32],
-    step: float,
+    inverse: float,
     weight: float,
-    finer: float,
-) -> NDArray[np.int32]:
-    """Indices `(component, y, x)` of `values`, those of one subband, on the lattice of `step`.
+    indices: NDArray[np.int32],
+    lattice: NDArray[np.int32],
+) -> float:
+    """Find `indices (y, x)` of `values (y, x)`, one component of one subband, and their magnitudes in lattice steps.
 
-    `expectations` are magnitudes expected there (see `classes`) on a lattice whose step is `finer` times this one,
-    `costs (quantiser, class, index)` the bits of an index, and `weight` is λ, in squared lattice steps per bit.
+    `inverse` is that of the lattice step, `classes` are of what is expected (see `expectations`), `costs (quantiser,
+    class, index)` the bits of an index, and `weight` is λ, in squared lattice steps per bit. Returns the squared error
+    in squared lattice steps.
     """
-    components, rows, columns = values.shape
-    count = rows * columns
-    out = np.zeros(values.shape, np.int32)
-    came = np.zeros((count, STATES), np.uint8)
-    tried = np.zeros((count, 4), np.int32)  # the best index of each quantiser and parity
-    spent, longer, best = np.zeros(STATES), np.zeros(STATES), np.zeros(4)
-    inverse = 1.0 / step
-    for c in range(components):
-        spent[:] = 1e300
-        spent[0] = 0.0
-        i = 0
-        for y in range(rows):
-            for x in range(columns):
-                magnitude = min(abs(values[c, y, x]) * inverse, float(LARGEST))
-                scale, shift = class_of(min(expectations[c, y, x] * finer + 0.5, float(MOST_EXPECTED)))
-                for quantiser in range(2):
-                    cost = costs[quantiser, scale]
-                    even, odd = 2 * quantiser, 2 * quantiser + 1
-                    best[even] = magnitude * magnitude + weight * (cost[0] + shift)
-                    tried[i, even] = 0
-                    best[odd] = 1e300
+    rows, columns = values.shape
+    came = np.empty(rows * columns, np.uint8)  # the better way to each state, one bit each
+    tried = np.empty((rows * columns, 4), np.int32)  # the best index of each quantiser and parity
+    spent, best = np.full((2, STATES), _FAR), np.zeros(4)
+    spent[0, 0] = 0.0
+    i = 0
+    for y in range(rows):
+        spent[i & 1] -= spent[i & 1].min()
+        for x in range(columns):
+            before, longer = spent[i & 1], spent[~i & 1]
+            magnitude = min(abs(np.float64(values[y, x])) * inverse, float(LARGEST))
+            shift, scale = classes[y, x] >> PLACE, classes[y, x] & 255
+            for quantiser in range(2):
+                cost, even, odd = costs[quantiser, scale], 2 * quantiser, 2 * quantiser + 1
+                best[even] = magnitude * magnitude + weight * (cost[0] + shift)
+                best[odd] = _FAR
+                tried[i, even] = tried[i, odd] = 0
+                if magnitude > LEAST:
                     near = int((magnitude + quantiser) * 0.5)
-                    for k in range(max(near - 1, 1), near + 3):
+                    for k in range(max(near, 1), near + 2):
                         high = k >> shift
                         rate = cost[min(high, INDICES - 1)] + shift
                         if high >= INDICES:
                             rate += (high - INDICES + 1) * (cost[INDICES - 1] - cost[INDICES - 2])
                         error = magnitude - (2 * k - quantiser)
-                        total = error * error + weight * (rate + 1)
+                        total = error * error + weight * rate
                         which = even + (k & 1)
                         if total < best[which]:
                             best[which] = total
                             tried[i, which] = k
-                for after in range(STATES):
-                    one = spent[BEFORE[after, 0, 0]] + best[BEFORE[after, 0, 1]]
-                    two = spent[BEFORE[after, 1, 0]] + best[BEFORE[after, 1, 1]]
-                    came[i, after] = two < one
-                    longer[after] = min(one, two)
-                least = longer[0]
-                for after in range(1, STATES):
-                    least = min(least, longer[after])
-                for after in range(STATES):
-                    spent[after] = longer[after] - least
-                i += 1
-        here = np.int64(np.argmin(spent))
-        for i in range(count - 1, -1, -1):
-            branch = np.int64(came[i, here])
-            k = tried[i, BEFORE[here, branch, 1]]
-            here = BEFORE[here, branch, 0]
-            y, x = i // columns, i % columns
-            out[c, y, x] = k if values[c, y, x] >= 0 else -k
+            ways = 0
+            for after in range(STATES):
+                one = before[BEFORE[after, 0, 0]] + best[BEFORE[after, 0, 1]]
+                two = before[BEFORE[after, 1, 0]] + best[BEFORE[after, 1, 1]]
+                ways |= (two < one) << after
+                longer[after] = min(one, two)
+            came[i] = ways
+            i += 1
+    state, squares = np.int64(np.argmin(spent[i & 1])), 0.0
+    for y in range(rows - 1, -1, -1):
+        for x in range(columns - 1, -1, -1):
+            i -= 1
+            branch = (came[i] >> state) & 1
+            k = tried[i, BEFORE[state, branch, 1]]
+            state = BEFORE[state, branch, 0]
+            reached = 2 * k - (state & 1) if k else 0
+            lattice[y, x] = reached
+            indices[y, x] = k if values[y, x] >= 0 else -k
+            error = abs(np.float64(values[y, x])) * inverse - reached
+            squares += error * error
+    return squares
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _plain(value: Any, inverse: Any) -> Any:
+    """Magnitude in lattice steps of a plainly quantised coefficient: quantiser 0 alone."""
+    return 2 * int(min(abs(value) * (0.5 * inverse) + ROUNDING, float(LARGEST // 2)))
+
+
+@njit(nogil=True, cache=True)
+def plain(values: NDArray[np.float32], inverse: float) -> NDArray[np.int32]:
+    """Magnitudes of `values (component, y, x)` quantised without a trellis, in lattice steps of 1 / `inverse`."""
+    out = np.empty(values.shape, np.int32)
+    for c in range(values.shape[0]):
+        for y in range(values.shape[1]):
+            for x in range(values.shape[2]):
+                out[c, y, x] = _plain(values[c, y, x], inverse)
     return out
+
+
+@njit(nogil=True, cache=True)
+def plain_error(values: NDArray[np.float32], inverse: float) -> float:
+    """Their squared error, in squared lattice steps."""
+    squares = 0.0
+    for c in range(values.shape[0]):
+        for y in range(values.shape[1]):
+            for x in range(values.shape[2]):
+                error = abs(values[c, y, x]) * inverse - _plain(values[c, y, x], inverse)
+                squares += error * error
+    return squares

@@ -15,12 +15,14 @@ nothing and is left with `v` where that is below `D`. Surroundings are the block
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypress.once import once
 from hypress.transforms.pca import Basis, moments, principal_axes, project, quantised_basis
 from hypress.transforms.rotation import block_covariances, block_variances, cheapest_rotation
 
@@ -60,10 +62,15 @@ class Plan:
 
     def bits(self, level: float) -> NDArray[np.float64]:
         """Modelled bits of each component with its column of the basis, at a level."""
-        bands = len(self.means)
-        planes = np.maximum(np.log2(np.maximum(self.blocks, 1e-30) / level), 0) @ self.sizes
-        columns = np.maximum(np.log2(np.maximum(self.energies * self.pixels / bands, 1e-30) / level), 0)
-        return np.asarray((planes + bands * columns) / 2)
+        bands, (blocks, columns) = len(self.means), self._logarithms
+        planes = np.maximum(blocks - math.log2(level), 0) @ self.sizes
+        return np.asarray((planes + bands * np.maximum(columns - math.log2(level), 0)) / 2)
+
+    @once
+    def _logarithms(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the blocks' variances, and of the mean squares of the columns' entries, to the base 2."""
+        columns = self.energies * self.pixels / len(self.means)
+        return np.log2(np.maximum(self.blocks, 1e-30)), np.log2(np.maximum(columns, 1e-30))
 
     def at(self, level: float) -> Plan:
         """The same components at another level."""
@@ -71,10 +78,20 @@ class Plan:
 
     def for_bits(self, bits: float) -> Plan:
         """The same components at the level at which they cost `bits`, by bisection."""
+        return self._from(lambda level: bool(self.bits(level).sum() > bits))
+
+    def for_error(self, squares: float, spectrum: Spectrum) -> Plan:
+        """The same components at the level that leaves, others left out, a squared error of `squares` per pixel."""
+        within = squares - float(spectrum.variances.sum() - self.energies.sum())
+        pixels = self.pixels
+        return self._from(lambda level: bool((np.minimum(self.blocks, level) @ self.sizes).sum() < within * pixels))
+
+    def _from(self, too_low: Callable[[float], bool]) -> Plan:
+        """The same components at the least level that is not too low, by bisection."""
         low, high = -30.0, 50.0
         for _ in range(40):
             middle = (low + high) / 2
-            if self.bits(2.0**middle).sum() > bits:
+            if too_low(2.0**middle):
                 low = middle
             else:
                 high = middle
@@ -101,6 +118,12 @@ class Spectrum(NamedTuple):
         """The KLT of samples `(band, y, x)`."""
         means, covariance = moments(samples)
         return cls(means, *principal_axes(covariance))
+
+    def outside(self, basis: Basis) -> float:
+        """Variance per sample that no combination of the columns of a basis reaches."""
+        span = np.linalg.qr(basis.columns)[0]
+        reached = np.square(span.T @ self.axes).sum(axis=0)
+        return float(np.maximum(1 - reached, 0) @ self.variances) / len(self.means)
 
     def noise(self, least: float) -> float:
         """Variance of what seems noise: the geometric mean of the last three quarters, each ≥ `least`."""

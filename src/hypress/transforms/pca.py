@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ from hypress.once import once
 
 BLOCK_SAMPLES = 1 << 20
 """Samples that are widened to float64 at once."""
+THREADS = 2
+"""Blocks that are brought back at once."""
 FRACTION = 4
 """Bits after the point of a component that enters the inverse transform."""
 LARGEST = 1 << 34
@@ -151,12 +154,18 @@ class Basis:
         for b, mean in enumerate(self.integers[0].tolist()):
             fixed = (mean * self.mean_step << point) >> MEAN_FRACTION
             offset[b] = min(max(fixed, -bound), bound) + (1 << point >> 1)
-        for block in row_blocks(out.shape):
+
+        def fill(block: slice) -> None:
             pixels = (block.stop - block.start) * columns
             part = self._rounded(components[:, block]).reshape(self.components, pixels)
-            total = (matrix @ part).astype(np.int64) + offset
-            np.clip(total >> point, limits.min, limits.max, out=total)
+            total = (matrix @ part).astype(np.int64)
+            total += offset
+            total >>= point
+            np.clip(total, limits.min, limits.max, out=total)
             out[:, block] = total.reshape(bands, -1, columns)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(fill, row_blocks(out.shape)))
         return out
 
     @staticmethod
