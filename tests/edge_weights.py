@@ -2,11 +2,15 @@
 
 import numpy as np
 
+HIFIC = {"bands": 16, "width": 0.1, "latents": 16, "hyper": 8, "blocks": 1}
 SMALL = {
     "bandwise": {"filters": 12, "latents": 10, "hyper": 6},
     "cae1d": {"halvings": 2, "widths": [24, 16, 8, 8, 16, 24]},
     "cae3d": {"latents": 2, "widths": [5, 8, 6, 6, 6, 8, 6, 6, 6, 5]},
     "sscnet": {"bands": 12, "latents": 6, "widths": [20, 18, 16, 24, 22, 16, 14, 12]},
+    "hific": HIFIC,
+    "hific_se": HIFIC | {"squeeze": "norms"},
+    "hific_3d": HIFIC | {"cubes": "ends"},
 }
 """Architectures; the scene has 12 bands."""
 
@@ -23,6 +27,8 @@ def write_weights(codec, folder, **recipe):
     for name, buffer in net.named_buffers():
         if name.endswith("running_var"):
             buffer.uniform_(0.5, 2)
+    if codec in ("hific", "hific_se", "hific_3d"):
+        recipe = {"generative": {"discriminator_width": 0.1}} | recipe
     given = {"steps": 4, "batch": 1, "patch": 16, "warmup": 1, "validation": ["two"], "validate_every": 2} | recipe
     architecture = SMALL[codec] | ({"models": 1} if codec == "bandwise" else {})
     path = folder / f"{codec}.safetensors"

@@ -25,14 +25,14 @@ if "mkldnn" in how:
     torch.backends.mkldnn.enabled = how["mkldnn"]
 import hypress
 from hypress.entropy import tables
-from hypress.neural import autoencoder, bandwise_coding
+from hypress.neural import autoencoder, bandwise_coding, hific_coding
 seen = hashlib.sha256()
 class Watched(tables.TableDecoder):
     def read(self, chosen):
         values = super().read(chosen)
         seen.update(values.tobytes())
         return values
-autoencoder.TableDecoder = bandwise_coding.TableDecoder = Watched
+autoencoder.TableDecoder = bandwise_coding.TableDecoder = hific_coding.TableDecoder = Watched
 if how.get("channels_last"):
     original = autoencoder.apply
     kinds = {4: torch.channels_last, 5: torch.channels_last_3d}

@@ -1,6 +1,7 @@
 """Profiles: counts are those of the layers, memory is that of a process of its own, models are told side by side."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -51,6 +52,22 @@ def test_bandwise_is_profiled_with_its_hyperprior(tmp_path, monkeypatch):
     probabilities = (told * 96 + 96 * 96 + 96 * 2 * m) / 64
     expected = 2 * analysis + hyper + probabilities
     assert row.macs_per_sample == pytest.approx(expected)
+
+
+def test_hific_is_profiled_in_samples_of_its_channels(tmp_path, monkeypatch):
+    monkeypatch.setattr(footprint, "peak_bytes", lambda *job: None)
+    weights = write_weights("hific", tmp_path)
+    export(str(weights), tmp_path / "edge")
+    row, other = profile([weights, tmp_path / "edge" / "hific.safetensors"], tile=(20, 30), repeats=1)
+    assert row.macs_per_sample == other.macs_per_sample
+    bands, m, h, widths = 16, 16, 8, (8, 12, 24, 48, 96)  # per pixel: both ends, stages there and back, the bottom
+    ends = 2 * 49 * bands * widths[0]
+    stages = sum(2 * 9 * a * b / 4**n for n, (a, b) in enumerate(pairwise(widths), 1))
+    bottom = (2 * 9 * m * widths[-1] + 2 * 9 * widths[-1] ** 2) / 4**4
+    hyper = (9 * m * h + 25 * h * h / 4 + 25 * h * h / 16 + 2 * (25 * h * h / 16 + 25 * h * h / 4 + 9 * h * m)) / 4**4
+    assert row.macs_per_sample == pytest.approx((ends + stages + bottom + hyper) / bands)
+    assert (row.engine, other.engine) == ("torch", "onnx")
+    assert other.bytes > sum(p.stat().st_size for p in (tmp_path / "edge").glob("*analysis.onnx"))
 
 
 def test_memory_is_measured_in_a_process_of_its_own(tmp_path):

@@ -20,7 +20,7 @@ from edge_weights import SMALL, write_scenes, write_weights  # noqa: E402
 from hypress.jobs.prune import Pruning, prune  # noqa: E402
 from hypress.neural import packed, pretrained  # noqa: E402
 from hypress.neural.nets.gdn import Gdn  # noqa: E402
-from hypress.prune import choice, networks, schedules  # noqa: E402
+from hypress.prune import choice, eight, networks, schedules  # noqa: E402
 from hypress.prune.counts import counts  # noqa: E402
 from hypress.prune.criteria import CRITERIA, Criterion, of_channels  # noqa: E402
 from hypress.prune.groups import groups, remove  # noqa: E402
@@ -29,6 +29,7 @@ from hypress.prune.masks import Masked, Plan  # noqa: E402
 from hypress.prune.tuning import SAME, TAUGHT, teacher  # noqa: E402
 
 CODECS = list(SMALL)
+AUTOENCODERS = ["cae1d", "cae3d", "sscnet"]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_a_channel_removed_is_a_channel_that_was_zero(codec):
     assert sum(p.numel() for p in narrow.parameters()) <= 0.6 * before
     for name, values in ran(narrow).items():
         assert values.shape == zeroed[name].shape
-        assert (values - zeroed[name]).abs().max() <= 1e-5 * zeroed[name].abs().max(), name
+        assert (values - zeroed[name]).abs().max() <= 3e-5 * zeroed[name].abs().max(), name
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -88,6 +89,35 @@ def test_a_narrow_network_is_built_again_from_its_card(codec):
     again = networks.build(codec, json.loads(json.dumps(architecture))).eval()
     again.load_state_dict(net.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(ran(net).values(), ran(again).values(), strict=True))
+
+
+@pytest.mark.parametrize("form", [{"squeeze": "encoder"}, {"cubes": "everywhere", "squeeze": "norms", "blocks": 2}])
+def test_the_other_placements_are_narrowed_too(form):
+    torch.manual_seed(0)
+    net = networks.build("hific", SMALL["hific"] | form).eval()
+    masked = Masked(
+        nn.Identity(), net, Plan(0.4, "channel", "local", "l1", "one_shot", 1), Criterion("l1", net)
+    ).train()
+    masked.advance()
+    narrow = masked.pruned()
+    assert sum(p.numel() for p in narrow.parameters()) <= 0.6 * sum(p.numel() for p in net.parameters())
+    for name, values in ran(narrow).items():
+        expected = ran(net)[name]
+        assert (values - expected).abs().max() <= 3e-5 * expected.abs().max(), name
+    again = networks.build("hific", networks.architecture(narrow, SMALL["hific"] | form))
+    again.load_state_dict(narrow.state_dict())
+
+
+def test_3d_convolutions_lose_whole_maps_and_squeezes_neurons():
+    net = networks.build("hific", SMALL["hific"] | {"cubes": "ends", "squeeze": "norms"}).eval()
+    first, norm, squeeze, *_ = net.encoder
+    neurons, kept = squeeze.down.weight.detach().clone(), [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15]
+    remove(net, {"encoder.0": [1], "encoder.2": [0, 3]})
+    assert first.windows.out_channels == 3
+    assert len(norm.scale) == 12
+    assert norm.of == 16
+    assert torch.equal(net.encoder[2].down.weight, neurons[[1, 2, 4, 5, 6, 7]][:, kept])
+    assert net.encoder[4].in_channels == 12
 
 
 def test_a_gdn_loses_a_row_and_a_column():
@@ -216,6 +246,35 @@ def test_damaged_packing_is_told():
             packed.unpacked(stored | wrong)
 
 
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_biases_make_good_what_eight_bits_do_to_the_mean(kind):
+    class Module(nn.Module):
+        def forward(self, batch):
+            return net(batch["maps"])
+
+    torch.manual_seed(0)
+    net = nn.Sequential(kind(24, 16, 3, padding=1).half().float())  # as files hold it
+    batches = [{"maps": 5 + torch.rand(2, 24, 40, 40)} for _ in range(3)]
+    bias = eight.biases(net, Module(), batches)["0.bias"]
+    with torch.no_grad():
+        expected = net(batches[0]["maps"])
+        values, scales = packed.eight_bits(net[0].weight.numpy(), eight.channels(net)["0.weight"])
+        net[0].weight.copy_(torch.from_numpy(values * scales))
+        errors = [(net(batches[0]["maps"]) - expected).mean((0, 2, 3)).abs().max()]
+        net[0].bias.copy_(torch.from_numpy(bias))
+        errors.append((net(batches[0]["maps"]) - expected).mean((0, 2, 3)).abs().max())
+    assert errors[1] < 0.3 * errors[0]
+
+
+def test_small_layers_are_left_as_they_are():
+    net = networks.build("hific", SMALL["hific"])
+    axes = eight.channels(net)
+    assert axes["generator.head.1.weight"] == 0
+    assert axes["generator.tail.0.weight"] == 1
+    assert "generator.tail.9.weight" not in axes
+    assert not any("synthesis" in name for name in axes)
+
+
 # --- the whole way ------------------------------------------------------------------------------------
 
 
@@ -235,7 +294,7 @@ def test_pruned_weights_are_ordinary_weights(codec, weights, scenes, tmp_path):
     assert [stage["stage"] for stage in report["stages"]] == ["original", "pruned", "fine-tuned"]
     assert out.with_suffix(".svg").read_text().startswith("<svg")
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".csv", ".json", ".safetensors", ".svg"]
-    if codec != "bandwise":
+    if codec in AUTOENCODERS:
         spec = Spec(samples.shape, "uint16", 16)
         old, new = (
             hypress.find_codec(codec)()._net(pretrained.named(str(p))).maps(spec) for p in (weights[codec], out)
@@ -322,6 +381,21 @@ def test_a_layer_of_low_rank_loses_nothing_where_two_are_enough():
         assert torch.allclose(net(maps), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("codec", ["bandwise", "hific"])
+def test_what_decides_probabilities_keeps_its_rank(codec, weights, scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("hypress.prune.lowrank.LEAST", 100)
+    out = tmp_path / "thin.safetensors"
+    before, thin = prune(str(weights[codec]), out, [scenes], Pruning(0, low_rank=0.5, int8=True)).stages[:2]
+    assert thin["parameters"] < 0.9 * before["parameters"]
+    ranks = pretrained.read(out).card.architecture["ranks"]
+    assert {name.split(".")[0] for name in ranks} <= {"analysis", "synthesis", "encoder", "generator", "hyper_analysis"}
+    samples = np.load(scenes / "one.npy")
+    data = hypress.encode(samples, hypress.find_codec(codec)(weights=str(out)))
+    assert hypress.decode(data).shape == samples.shape
+    first, second = (pretrained.read(path).tensors for path in (weights[codec], out))
+    assert all(np.array_equal(first[key], second[key]) for key in first if "integer." in key)
+
+
 def test_a_teacher_has_nothing_to_say_to_its_equal():
     net = network("sscnet").train()
     term = teacher(net, copy.deepcopy(net))
@@ -333,15 +407,16 @@ def test_a_teacher_has_nothing_to_say_to_its_equal():
     assert term().item() > TAUGHT * np.log(SAME) + 0.5
 
 
-def test_bandwise_can_be_trained_again_from_its_file(weights):
-    found = pretrained.read(weights["bandwise"])
+@pytest.mark.parametrize("codec", ["bandwise", "hific_se"])
+def test_networks_with_a_hyperprior_can_be_trained_again_from_their_files(codec, weights):
+    found = pretrained.read(weights[codec])
     again = networks.tensors(networks.load(found))
     for key, tensor in found.tensors.items():
         if "prior" not in key:
             scale = float(np.abs(tensor).max()) or 1
             assert np.abs(again[key].astype(float) - tensor).max() <= 1e-4 * scale, key
-    priors = [{k: v for k, v in t.items() if "prior" in k} for t in (found.tensors, again)]
-    costs = [np.log2(65536 / np.diff(p["0.integer.prior.cumulative"]).clip(1)).mean() for p in priors]
+    (table,) = (key for key in found.tensors if key.endswith("prior.cumulative"))
+    costs = [np.log2(65536 / np.diff(t[table].astype(int)).clip(1)).mean() for t in (found.tensors, again)]
     assert costs[1] == pytest.approx(costs[0], rel=0.1)
 
 
@@ -389,8 +464,6 @@ def test_wrong_files_are_one_sentence(weights, scenes, tmp_path):
     out.write_bytes(b"")
     with pytest.raises(OutputExistsError):
         prune(str(weights["sscnet"]), out, [scenes])
-    with pytest.raises(ConfigurationError, match="not for bandwise"):
-        prune(str(weights["bandwise"]), out, [scenes], Pruning(low_rank=0.5), overwrite=True)
     foreign = tmp_path / "foreign.safetensors"
     pretrained.write(foreign, {"a": np.ones(3)}, pretrained.Card(codec="gnn", architecture={}))
     with pytest.raises(ConfigurationError, match="for codec gnn; bandwise, cae1d"):

@@ -10,7 +10,6 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
-from hypress.errors import MissingExtraError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +42,7 @@ class Generative(Codec):
         return decoded
 
     def _coding(self, what: str) -> Any:
-        try:
-            import torch  # noqa: F401
+        from hypress.neural import engine, hific_coding
 
-            from hypress.neural import hific_coding
-        except ImportError as error:
-            needed = f"to {what}, codec {self.name} needs: pip install 'hypress[neural]' ({error})"
-            raise MissingExtraError(needed) from error
+        engine.chosen(f"to {what}, codec {self.name}")
         return hific_coding

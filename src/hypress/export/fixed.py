@@ -16,14 +16,22 @@ from hypress.export.writer import Graph, sub_pixel
 from hypress.neural.fixedpoint import LARGEST, WEIGHT_BITS, Convolution
 
 
-def model(layers: Sequence[Convolution], facts: dict[str, str]) -> Any:
-    """The ONNX model of layers that take and give `(channel, y, x)` in units, as doubles."""
+def model(chains: Sequence[Sequence[Convolution]], facts: dict[str, str]) -> Any:
+    """The ONNX model of chains of layers that take and give `(channel, y, x)` in units, as doubles.
+
+    All take the same maps; what they make stands one behind the other.
+    """
     graph = Graph("float64")
-    x = "maps"
-    for layer in layers:
-        x = _write(graph, layer, x)
-    ins: list[int | str] = [layers[0].weights.shape[1], "rows", "columns"]
-    return graph.model(x, ins, [layers[-1].weights.shape[0], "rows_out", "columns_out"], facts)
+    made = []
+    for layers in chains:
+        x = "maps"
+        for layer in layers:
+            x = _write(graph, layer, x)
+        made.append(x)
+    result = graph.add("Concat", *made, axis=0) if len(made) > 1 else made[0]
+    ins: list[int | str] = [chains[0][0].weights.shape[1], "rows", "columns"]
+    outs = sum(len(layers[-1].weights) for layers in chains)
+    return graph.model(result, ins, [outs, "rows_out", "columns_out"], facts)
 
 
 def _write(graph: Graph, layer: Convolution, x: str) -> str:

@@ -1,9 +1,11 @@
 """From a file of weights to the graphs of all its parts, in a folder that is all a device needs.
 
-NAME.analysis.onnx, NAME.synthesis.onnx               of every codec
-NAME.hyper_analysis.onnx                              of bandwise: in floating point, as the encoder alone runs it
-NAME.hyper_synthesis.onnx, NAME.probabilities.onnx    of bandwise: in exact integers, see `fixed`
-NAME.safetensors                                      the card, and the integers that coding needs
+NAME.analysis.onnx             of every codec
+NAME.synthesis.onnx            likewise
+NAME.hyper_analysis.onnx       of bandwise and hific: in floating point, as the encoder alone runs it
+NAME.hyper_synthesis.onnx      of bandwise and hific: in exact integers, see `fixed`; of hific, means before scales
+NAME.probabilities.onnx        of bandwise: likewise
+NAME.safetensors               the card, and the integers that coding needs
 """
 
 from __future__ import annotations
@@ -23,7 +25,16 @@ from hypress.errors import ConfigurationError, OutputExistsError, WeightsError
 from hypress.export import fixed, int8, layers
 from hypress.export.writer import facts_of
 from hypress.levels import integer_type
-from hypress.neural import autoencoder, bandwise, engine, engine_torch, pretrained
+from hypress.neural import (
+    autoencoder,
+    bandwise,
+    bandwise_coding,
+    engine,
+    engine_torch,
+    hific,
+    hific_coding,
+    pretrained,
+)
 from hypress.neural.engine_onnx import graph_name
 from hypress.neural.pretrained import Weights
 from hypress.progress import Task
@@ -44,7 +55,7 @@ def write_graphs(
     if weights.card.graphs_of:
         raise WeightsError(f"{weights.path} goes with graphs that exist: give the weights that they were made of")
     if weights.card.codec not in engine.CODECS:
-        raise ConfigurationError(f"the networks of codec {weights.card.codec} cannot be exported yet")
+        raise ConfigurationError(f"the networks of codec {weights.card.codec} cannot be exported")
     count = weights.card.architecture.get("models", 1)
     parts = {(name, n): part for n in range(count) for name, part in modules(weights, n).items()}
     seen = _seen(weights, parts, scenes) if scenes is not None else {}
@@ -71,18 +82,23 @@ def write_graphs(
 
 
 def modules(weights: Weights, number: int = 0) -> dict[str, Any]:
-    """The parts of a network: chains of layers by torch, or of fixed-point convolutions."""
+    """The parts of a network: layers by torch, or chains of fixed-point convolutions, see `fixed.model`."""
     if weights.card.codec in engine_torch.AUTOENCODERS:
         net = autoencoder.network(weights, engine_torch.AUTOENCODERS[weights.card.codec])
         return {"analysis": net.encoder, "synthesis": net.decoder}
+    if weights.card.codec in engine.HIFIC:
+        with engine.use("torch"):
+            net = engine_torch.network(weights, number)
+            made = hific.model(weights)
+        return dict(net.parts) | {"hyper_synthesis": [made.fixed_mean, made.fixed_scale]}
     with engine.use("torch"):
         found = engine_torch.network(weights, number)
         model = bandwise.model(weights, number)
     parts: dict[str, Any] = {"analysis": found.parts["analysis"], "synthesis": found.parts["synthesis"]}
     if model.prior is not None:
         parts["hyper_analysis"] = found.parts["hyper_analysis"]
-        parts["hyper_synthesis"] = model.fixed_features
-    return parts | {"probabilities": model.fixed_probabilities}
+        parts["hyper_synthesis"] = [model.fixed_features]
+    return parts | {"probabilities": [model.fixed_probabilities]}
 
 
 def _seen(weights: Weights, parts: dict[Any, Any], scenes: Sequence[NDArray[Any]]) -> dict[Any, list[Any]]:
@@ -97,6 +113,8 @@ def _seen(weights: Weights, parts: dict[Any, Any], scenes: Sequence[NDArray[Any]
 
         hooks.append(parts[key].register_forward_pre_hook(keep))
     codec = codecs.make(weights.card.codec, {"weights": str(weights.path)})
+    for coding in (autoencoder, bandwise_coding, hific_coding):
+        coding._recent.forget()  # what was analysed before would not be analysed, and not be seen
     try:
         with engine.use("torch"):
             for samples in scenes:
@@ -114,5 +132,9 @@ def _write_facts(weights: Weights, path: Path) -> None:
     """The file that says what the graphs are of, unless the weights themselves lie there."""
     if path.exists() and path.resolve() == weights.path.resolve():
         return
-    kept = {k: v for k, v in weights.tensors.items() if "integer." in k or k.endswith("inverse_gains_at")}
+    kept = {
+        k: v
+        for k, v in weights.tensors.items()
+        if "integer." in k or k.endswith("inverse_gains_at") or k in hific.GAINS
+    }
     pretrained.write(path, kept, msgspec.structs.replace(weights.card, graphs_of=weights.digest.hex()))

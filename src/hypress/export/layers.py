@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError
 from hypress.export.writer import Graph, sub_pixel
-from hypress.neural.nets.cae3d import Residual
+from hypress.neural.nets import cae3d, hific
+from hypress.neural.nets.cubes import Cube, Joined, Windows
 from hypress.neural.nets.gdn import LEAST, PEDESTAL, Gdn
+from hypress.neural.nets.hific import ChannelNorm, Generator, Squeeze
 
 NAMES = {1: ["batch", "along"], 2: ["batch", "rows", "columns"], 3: ["batch", "bands", "rows", "columns"]}
 
@@ -19,13 +21,14 @@ NAMES = {1: ["batch", "along"], 2: ["batch", "rows", "columns"], 3: ["batch", "b
 def model(chain: nn.Module, facts: dict[str, str]) -> Any:
     """The ONNX model of a chain of layers, for maps of any size. Raises ConfigurationError for a layer that is new."""
     convolutions = [layer for layer in chain.modules() if isinstance(layer, nn.modules.conv._ConvNd)]
-    first, last = convolutions[0], convolutions[-1]
-    batch, *sides = NAMES[len(first.kernel_size)]
+    bands = {
+        type(layer): layer.stride * layer.depth for layer in chain.modules() if isinstance(layer, Windows | Joined)
+    }
+    before, after = bands.get(Windows, convolutions[0].in_channels), bands.get(Joined, convolutions[-1].out_channels)
+    batch, *sides = NAMES[len(convolutions[0].kernel_size)]
     graph = Graph()
     result = write(graph, chain, "maps")
-    outs: list[int | str] = [batch, last.out_channels, *(f"{side}_out" for side in sides)]
-    ins: list[int | str] = [batch, first.in_channels, *sides]
-    return graph.model(result, ins, outs, facts)
+    return graph.model(result, [batch, before, *sides], [batch, after, *(f"{side}_out" for side in sides)], facts)
 
 
 def write(graph: Graph, layer: nn.Module, x: str) -> str:
@@ -61,8 +64,23 @@ def write(graph: Graph, layer: nn.Module, x: str) -> str:
             return _repeated(graph, layer, x)
         case Gdn():
             return _gdn(graph, layer, x)
-        case Residual():
+        case cae3d.Residual():
             return write(graph, layer.last, graph.add("Add", write(graph, layer.body, x), x))
+        case hific.Residual():
+            return graph.add("Add", write(graph, layer.body, x), x)
+        case Generator():
+            head = write(graph, layer.head, x)
+            return write(graph, layer.tail, graph.add("Add", write(graph, layer.blocks, head), head))
+        case ChannelNorm():
+            return _channel_norm(graph, layer, x)
+        case Squeeze():
+            return _squeeze(graph, layer, x)
+        case Windows():
+            return _windows(graph, layer, x)
+        case Joined():
+            return _joined(graph, layer, x)
+        case Cube():
+            return _cube(graph, layer, x)
     raise ConfigurationError(f"a layer {type(layer).__name__} cannot be exported")
 
 
@@ -106,6 +124,81 @@ def _gdn(graph: Graph, layer: Gdn, x: str) -> str:
     gamma = np.maximum(_array(layer.gamma) ** 2 - np.float32(PEDESTAL), 0)[:, :, None, None]
     norm = graph.add("Conv", graph.add("Mul", x, x), graph.constant(gamma), graph.constant(beta), kernel_shape=[1, 1])
     return graph.add("Mul" if layer.inverse else "Div", x, graph.add("Sqrt", norm))
+
+
+def _channel_norm(graph: Graph, layer: ChannelNorm, x: str) -> str:
+    along = graph.constant([1], "int64")
+    mean = graph.add("Mul", graph.add("ReduceSum", x, along), graph.constant([1 / layer.of]))
+    apart = graph.add("Sub", x, mean)
+    squares = graph.add("ReduceSum", graph.add("Mul", apart, apart), along)
+    gone = graph.add("Mul", graph.add("Mul", mean, mean), graph.constant([layer.of - len(layer.scale)]))
+    variance = graph.add("Mul", graph.add("Add", squares, gone), graph.constant([1 / (layer.of - 1)]))
+    deviation = graph.add("Sqrt", graph.add("Add", variance, graph.constant([layer.EPSILON])))
+    scale, shift = (graph.constant(_array(p)[:, None, None]) for p in (layer.scale, layer.shift))
+    return graph.add("Add", graph.add("Mul", graph.add("Div", apart, deviation), scale), shift)
+
+
+def _squeeze(graph: Graph, layer: Squeeze, x: str) -> str:
+    weight = graph.add("ReduceMean", x, axes=[2, 3])
+    for part, bend in ((layer.down, "Relu"), (layer.up, "Sigmoid")):
+        matrix, bias = graph.constant(_array(part.weight)[:, :, None, None]), graph.constant(_array(part.bias))
+        weight = graph.add(bend, graph.add("Conv", weight, matrix, bias, kernel_shape=[1, 1]))
+    return graph.add("Mul", x, weight)
+
+
+def _windows(graph: Graph, layer: Windows, x: str) -> str:
+    stride, depth, half = layer.stride, layer.depth, layer.stride // 2
+    padded = graph.add("Pad", x, graph.constant([0, half, 0, 0, 0, half, 0, 0], "int64"))
+    cut = [_between(graph, padded, d * stride, (d + 2) * stride) for d in range(depth)]
+    seen = _convolution(graph, layer.windows, graph.add("Concat", *cut, axis=0))
+    apart = _shaped(graph, seen, [depth, -1, layer.windows.out_channels], x)
+    return _shaped(graph, graph.add("Transpose", apart, perm=[1, 2, 0, 3, 4]), [-1, _all_maps(layer)], x)
+
+
+def _joined(graph: Graph, layer: Joined, x: str) -> str:
+    stride, depth, half = layer.stride, layer.depth, layer.stride // 2
+    apart = _shaped(graph, x, [-1, layer.windows.in_channels, depth], x)
+    flat = _shaped(graph, graph.add("Transpose", apart, perm=[0, 2, 1, 3, 4]), [-1, layer.windows.in_channels], x)
+    made = _shaped(graph, _convolution(graph, layer.windows, flat), [-1, depth * 2 * stride], x)
+    # First halves lie on the second halves of the windows before.
+    halves = [
+        [_between(graph, made, (2 * d + k) * stride, (2 * d + k + 1) * stride) for d in range(depth)] for k in (0, 1)
+    ]
+    between = [graph.add("Add", halves[0][d + 1], halves[1][d]) for d in range(depth - 1)]
+    joined = graph.add("Concat", halves[0][0], *between, halves[1][-1], axis=1)
+    cut = _between(graph, joined, half, half + depth * stride)
+    return graph.add("Add", cut, graph.constant(_array(layer.bias)[:, None, None]))
+
+
+def _cube(graph: Graph, layer: Cube, x: str) -> str:
+    inside = layer.conv
+    assert isinstance(inside, nn.Conv3d | nn.ConvTranspose3d)
+    maps = _shaped(graph, x, [-1, inside.in_channels, layer.depth], x)
+    if isinstance(inside, nn.Conv3d):
+        made = _convolution(graph, inside, maps)
+    else:
+        assert inside.bias is not None
+        made = graph.add(
+            "ConvTranspose", maps, graph.constant(_array(inside.weight)), graph.constant(_array(inside.bias)),
+            kernel_shape=list(inside.kernel_size), strides=list(inside.stride), pads=[*inside.padding, *inside.padding],
+            output_padding=list(inside.output_padding),
+        )  # fmt: skip
+    return _shaped(graph, made, [-1, layer.depth * inside.out_channels], made, 3)
+
+
+def _all_maps(layer: Windows) -> int:
+    return layer.depth * layer.windows.out_channels
+
+
+def _between(graph: Graph, x: str, start: int, stop: int) -> str:
+    """Some of the channels."""
+    return graph.add("Slice", x, *(graph.constant([n], "int64") for n in (start, stop, 1)))
+
+
+def _shaped(graph: Graph, x: str, shape: list[int], like: str, first: int = 2) -> str:
+    """In a shape that ends with the rows and columns of other maps, which are sides `first` and on."""
+    sides = graph.add("Slice", graph.add("Shape", like), *(graph.constant([n], "int64") for n in (first, first + 2)))
+    return graph.add("Reshape", x, graph.add("Concat", graph.constant(shape, "int64"), sides, axis=0))
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -63,6 +63,18 @@ def _passes(weights: Weights, tile: Tile) -> tuple[Callable[[], Any], Callable[[
             return latents
 
         return encode, net.synthesis
+    if weights.card.codec in engine.HIFIC:
+        from hypress.neural.hific import model
+
+        made = model(weights)
+        channels = np.resize(noise, (made.sizes.bands, rows, columns))
+
+        def there() -> Maps:
+            latents = made.encoder(channels)
+            made.hyper_analysis(latents * made.gains(0))
+            return latents
+
+        return there, made.generator
     codec: Any = codecs.find(weights.card.codec)()
     through: Any = codec._net(weights)
     spec = Spec((bands, rows, columns), "uint16", 16)

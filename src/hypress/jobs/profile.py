@@ -105,10 +105,11 @@ def _bytes(weights: Any, engine: str) -> int:
     size: int = weights.path.stat().st_size
     if engine == "torch":
         return size
+    from hypress.neural.engine import HIFIC
     from hypress.neural.engine_onnx import graph_of
 
     parts = ["analysis", "synthesis"]
-    if weights.card.codec == "bandwise" and weights.card.architecture.get("hyper", 1):
+    if weights.card.codec in ("bandwise", *HIFIC) and weights.card.architecture.get("hyper", 1):
         parts.append("hyper_analysis")
     graphs = sum(graph_of(weights, part, 0).stat().st_size for part in parts)
     return graphs + (size if weights.card.graphs_of else 0)

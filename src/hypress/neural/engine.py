@@ -26,7 +26,8 @@ Maps = NDArray[np.float32]
 ENGINES = {"torch": ("torch", "neural"), "onnx": ("onnxruntime", "edge")}
 """The package that an engine needs, and the extra that brings it."""
 
-CODECS = ("bandwise", "cae1d", "cae3d", "sscnet")
+HIFIC = ("hific", "hific_se", "hific_3d")
+CODECS = ("bandwise", "cae1d", "cae3d", "sscnet", *HIFIC)
 """Whose networks either computes."""
 
 _chosen: Ambient[str] = Ambient("hypress_engine")

@@ -12,10 +12,12 @@ import torch
 
 from hypress.errors import WeightsError
 from hypress.neural import autoencoder, pretrained
-from hypress.neural.engine import Maps
+from hypress.neural.engine import HIFIC, Maps
 from hypress.neural.nets.bandwise import Architecture, Bandwise
 from hypress.neural.nets.cae1d import Cae1d
 from hypress.neural.nets.cae3d import Cae3d
+from hypress.neural.nets.hific import Hific
+from hypress.neural.nets.hific_sizes import Architecture as HificArchitecture
 from hypress.neural.nets.sscnet import SscNet
 from hypress.neural.pretrained import Weights
 
@@ -45,6 +47,11 @@ def network(weights: Weights, number: int) -> TorchNetwork:
     if weights.card.codec in AUTOENCODERS:
         net = autoencoder.network(weights, AUTOENCODERS[weights.card.codec])
         return TorchNetwork(key, {"analysis": net.encode, "synthesis": net.decode})
+    if weights.card.codec in HIFIC:
+        made = _hific(weights.path, weights.digest)
+        return TorchNetwork(
+            key, {"analysis": made.encoder, "synthesis": made.generator, "hyper_analysis": made.hyper_analysis}
+        )
     net = _bandwise(weights.path, weights.digest, number)
     return TorchNetwork(
         key, {p: getattr(net, p) for p in ("analysis", "synthesis", "hyper_analysis") if hasattr(net, p)}
@@ -59,9 +66,26 @@ def _bandwise(path: Path, digest: bytes, number: int) -> Bandwise:
         fields = {k: v for k, v in weights.card.architecture.items() if k != "models"}
         net = Bandwise(msgspec.convert(fields, Architecture)).eval()
         for part in ("analysis", "synthesis", *(["hyper_analysis"] if net.sizes.hyper else [])):
-            prefix = f"{number}.{part}."
-            own = {k.removeprefix(prefix): v for k, v in weights.tensors.items() if k.startswith(prefix)}
-            getattr(net, part).load_state_dict({k: torch.from_numpy(v.astype("float32")) for k, v in own.items()})
+            _load(getattr(net, part), f"{number}.{part}.", weights)
     except (KeyError, ValueError, RuntimeError, msgspec.ValidationError) as error:
         raise WeightsError(f"the weights {path} are not what their card says: {error}") from None
     return net
+
+
+@functools.lru_cache(maxsize=4)
+def _hific(path: Path, digest: bytes) -> Hific:
+    """Likewise."""
+    weights = pretrained.read(path)
+    try:
+        net = Hific(msgspec.convert(weights.card.architecture, HificArchitecture)).eval()
+        for part in ("encoder", "generator", "hyper_analysis"):
+            _load(getattr(net, part), f"{part}.", weights)
+    except (KeyError, ValueError, RuntimeError, TypeError, msgspec.ValidationError) as error:
+        raise WeightsError(f"the weights {path} are not what their card says: {error}") from None
+    return net
+
+
+def _load(layers: torch.nn.Module, prefix: str, weights: Weights) -> None:
+    """Set layers to the tensors whose names begin so."""
+    own = {k.removeprefix(prefix): v for k, v in weights.tensors.items() if k.startswith(prefix)}
+    layers.load_state_dict({k: torch.from_numpy(v.astype("float32")) for k, v in own.items()})

@@ -1,14 +1,15 @@
 """HiFiC at work: channels to latents, their probabilities in fixed point, and channels again.
 
 What decides probabilities, `distribution`, is integer arithmetic on numbers that the file of weights holds as integers.
-Encoder and generator are torch: what they make differs from machine to machine in the last place, which changes what
-is written and by how much a decoded sample is off before rounding, never which integers a decoder reads.
+Encoder and generator are floating point, by the engine in use: what they make differs from machine to machine in the
+last place, which changes what is written and by how much a decoded sample is off before rounding, never which integers
+a decoder reads.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ from hypress.entropy.tables import TOTAL, Tables
 from hypress.errors import WeightsError
 from hypress.neural import fixedpoint, pretrained
 from hypress.neural.bandwise import learned
+from hypress.neural.engine import Network, chosen, network
 from hypress.neural.fixedpoint import ACTIVATION_BITS, Convolution, Integers
+from hypress.neural.nets.hific_sizes import STRIDE, Architecture
 from hypress.neural.nets.sizes import FIRST_INDEX
 from hypress.neural.pretrained import Weights
 
 UNIT = 1 << ACTIVATION_BITS
 """Means are integers in units of 1/256."""
 FLOATING = ("encoder", "generator", "hyper_analysis")
+GAINS = ("gains", "inverse_gains")
 SYNTHESES = ("mean_synthesis", "scale_synthesis")
 UPS = (2, 2, 1)
 """By what the layers of a synthesis enlarge."""
@@ -41,38 +45,35 @@ Maps = NDArray[np.float32]
 class HificModel:
     """The network of a file of weights."""
 
+    stride = STRIDE
+
     def __init__(self, weights: Weights) -> None:
         """Raises WeightsError where the tensors are not those of the architecture on the card."""
-        from hypress.neural.nets.hific import STRIDE, Architecture, Hific
-
-        self.stride = STRIDE
         found = weights.tensors
         try:
             self.sizes = msgspec.convert(weights.card.architecture, Architecture)
-            self._net = Hific(self.sizes).eval()
-            for part in FLOATING:
-                _load(getattr(self._net, part), part, found)
-            self._mean, self._scale = (_stored(found, part) for part in SYNTHESES)
+            self.fixed_mean, self.fixed_scale = (_stored(found, part) for part in SYNTHESES)
             self.prior = _prior(found, self.sizes.hyper)
             shape = self.sizes.latents, len(self.sizes.targets)
-            self._gains, self._inverse_gains = (found[k].reshape(shape) for k in ("gains", "inverse_gains"))
-        except (KeyError, ValueError, RuntimeError, TypeError, msgspec.ValidationError) as error:
+            self._gains, self._inverse_gains = (found[k].reshape(shape) for k in GAINS)
+        except (KeyError, ValueError, TypeError, msgspec.ValidationError) as error:
             raise WeightsError(f"the weights {weights.path} are not what their card says: {error}") from None
+        self.net: Network = network(weights)
 
     # --- floating point -----------------------------------------------------------------------------
 
     def encoder(self, channels: Maps) -> Maps:
         """Latents before gains `(latent, y / 16, x / 16)` of channels `(channel, y, x)`; sides are made to fit."""
-        around = [(0, 0), *((0, -n % self.stride) for n in channels.shape[1:])]
-        return self._applied(self._net.encoder, np.pad(channels, around, mode="edge"))
+        around = [(0, 0), *((0, -n % STRIDE) for n in channels.shape[1:])]
+        return self.net.run("analysis", np.pad(channels, around, mode="edge")[None])[0]
 
     def generator(self, latents: Maps) -> Maps:
         """Channels of latents that were divided by their gains."""
-        return self._applied(self._net.generator, latents)
+        return self.net.run("synthesis", latents[None])[0]
 
     def hyper_analysis(self, latents: Maps) -> Integers:
         """ẑ of latents with gains."""
-        return np.rint(self._applied(self._net.hyper_analysis, latents)).astype(np.int64)
+        return np.rint(self.net.run("hyper_analysis", latents[None])[0]).astype(np.int64)
 
     def gains(self, place: float, *, inverse: bool = False) -> Maps:
         """Of each latent, `(latent, 1, 1)`, at a place among the target rates."""
@@ -80,33 +81,24 @@ class HificModel:
         powers = [np.interp(place, np.arange(knots.shape[1]), row) for row in knots]
         return np.exp2(np.array(powers, np.float32))[:, None, None]
 
-    @staticmethod
-    def _applied(layers: Any, maps: Maps) -> Maps:
-        import torch
-
-        from hypress.neural.fitting import threads
-
-        with torch.inference_mode(), threads(1):
-            out: Maps = layers(torch.from_numpy(np.ascontiguousarray(maps))[None])[0].numpy()
-        return out
-
     # --- fixed point --------------------------------------------------------------------------------
 
     def distribution(self, z: Integers, size: tuple[int, int]) -> tuple[Integers, Integers]:
         """Means in units, and scale indices, of the latents of so many rows and columns, from ẑ `(hyper, y, x)`."""
         limit = fixedpoint.LARGEST // UNIT
         units = np.clip(z, -limit, limit) * UNIT
-        mean, index = (fixedpoint.apply(net, units)[:, : size[0], : size[1]] for net in (self._mean, self._scale))
+        parts = (self.fixed_mean, self.fixed_scale)
+        mean, index = (fixedpoint.apply(part, units)[:, : size[0], : size[1]] for part in parts)
         return mean, np.clip((index + UNIT // 2 >> ACTIVATION_BITS) + FIRST_INDEX, 0, SCALES - 1)
 
 
 def model(weights: Weights) -> HificModel:
     """The network of a file of weights, ready to be used. Raises WeightsError."""
-    return _model(weights.path, weights.digest)
+    return _model(weights.path, weights.digest, chosen())
 
 
 @functools.lru_cache(maxsize=4)
-def _model(path: Path, digest: bytes) -> HificModel:
+def _model(path: Path, digest: bytes, engine: Hashable) -> HificModel:
     return HificModel(pretrained.read(path))
 
 
@@ -114,7 +106,7 @@ def tensors_of(net: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What a file of weights holds of a trained network, and its architecture for the card."""
     state = {k: v.detach().cpu().float().numpy() for k, v in net.state_dict().items()}
     kept = {k: v.astype(np.float16) for k, v in state.items() if k.startswith(FLOATING)}
-    kept |= {k: state[k] for k in ("gains", "inverse_gains")}
+    kept |= {k: state[k] for k in GAINS}
     for part in SYNTHESES:
         for place, up in enumerate(UPS):
             weights, biases = (state[f"{part}.{2 * place}.{key}"] for key in ("weight", "bias"))
@@ -126,7 +118,8 @@ def tensors_of(net: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     tables = learned(net.hyper_prior)
     for key in ("cumulative", "start", "first"):
         kept[f"integer.prior.{key}"] = _narrow(getattr(tables, key))
-    return kept, asdict(net.sizes) | {"targets": list(net.sizes.targets)}
+    architecture = {key: value for key, value in asdict(net.sizes).items() if value is not None}
+    return kept, architecture | {"targets": list(net.sizes.targets)}
 
 
 def _narrow(values: Integers) -> NDArray[Any]:
@@ -149,11 +142,3 @@ def _prior(found: Mapping[str, NDArray[Any]], hyper: int) -> Tables:
     if len(tables.first) != hyper or int(tables.cumulative.max()) != TOTAL:
         raise ValueError(f"{len(tables.first)} tables for {hyper} channels")
     return tables
-
-
-def _load(layers: Any, part: str, found: Mapping[str, NDArray[Any]]) -> None:
-    import torch
-
-    prefix = f"{part}."
-    own = {k.removeprefix(prefix): v.astype(np.float32) for k, v in found.items() if k.startswith(prefix)}
-    layers.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})

@@ -38,7 +38,7 @@ _recent: Recent[tuple[Bands, Maps]] = Recent(2)
 def encode(samples: Samples, weights: Weights, bits_per_pixel: float) -> dict[str, bytes]:
     """All streams, at a target rate that is cut to those of the weights. Raises WeightsError."""
     net = model(weights)
-    bands, latents = _recent.get((digest(samples), weights.digest), lambda: _analysed(samples, net))
+    bands, latents = _recent.get((digest(samples), net.net.key), lambda: _analysed(samples, net))
     targets = net.sizes.targets
     place = float(np.interp(np.log(bits_per_pixel), np.log(targets), np.linspace(0, PLACES, len(targets))))
     y = latents * net.gains(_place(round(place), net))

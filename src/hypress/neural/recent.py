@@ -36,6 +36,11 @@ class Recent(Generic[T]):
                 self._found.popitem(last=False)
         return value
 
+    def forget(self) -> None:
+        """Compute what is asked for next, even if it was computed before."""
+        with self._lock:
+            self._found.clear()
+
 
 def digest(samples: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> bytes:
     """What tells one array of samples, and of those that are real, from another."""

@@ -97,11 +97,11 @@ class _Sizes:
 
     def __init__(self, net: nn.Module, groups: Sequence[Group]) -> None:
         self.shapes = {name: list(p.shape) for name, p in net.named_parameters()}
-        self.slices = [(part.name, part.axis, group.name) for group in groups for part in group.slices]
+        self.slices = [(part, group.name) for group in groups for part in group.slices]
 
     def parameters(self, kept: Mapping[str, int]) -> int:
         """In all."""
         shapes = {name: list(shape) for name, shape in self.shapes.items()}
-        for name, axis, group in self.slices:
-            shapes[name][axis] = kept[group]
+        for part, group in self.slices:
+            shapes[part.name][part.axis] = part.each * kept[group]
         return sum(math.prod(shape) for shape in shapes.values())

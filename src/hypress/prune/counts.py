@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hypress.neural.nets.bandwise import Bandwise
 from hypress.neural.nets.cae1d import Cae1d
 from hypress.neural.nets.gdn import Gdn
+from hypress.neural.nets.hific import Hific
 from hypress.neural.nets.lowrank import TRANSPOSED, Convolution
 from hypress.neural.nets.sscnet import SscNet
 
@@ -29,7 +30,10 @@ class Counts:
 
 
 def counts(net: nn.Module) -> Counts:
-    """Parameters are what training sets; MACs are those of convolutions and GDNs, zeros among the weights included."""
+    """Parameters are what training sets; MACs are those of convolutions and GDNs, zeros among the weights included.
+
+    Samples are those of the network: of hific, whatever the bands of a scene, those of its channels.
+    """
     every = list(net.parameters())
     return Counts(
         parameters=sum(p.numel() for p in every),
@@ -68,6 +72,13 @@ def _pass(net: nn.Module) -> int:
         net.probabilities(torch.cat(told, 1))
         net.synthesis(y)
         return EDGE**2
+    if isinstance(net, Hific):
+        y = net.encoder(torch.zeros(1, net.sizes.bands, EDGE, EDGE, device="meta"))
+        z = net.hyper_analysis(y)
+        for part in (net.mean_synthesis, net.scale_synthesis):
+            part(z)
+        net.generator(y)
+        return net.sizes.bands * EDGE**2
     net(torch.zeros(_shape(net), device="meta"))
     return math.prod(_shape(net))
 

@@ -73,7 +73,7 @@ def of_channels(group: Group, scores: Mapping[str, Tensor]) -> Tensor:
         if part.role != "bends":
             others = [axis for axis in range(scores[part.name].dim()) if axis != part.axis]
             score = scores[part.name].detach().cpu().float()
-            total += score.sum(others) if others else score
+            total += (score.sum(others) if others else score).view(group.channels, part.each).sum(1)
     return total / total.abs().mean().clamp(min=1e-30)
 
 

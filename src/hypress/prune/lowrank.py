@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from hypress.errors import ConfigurationError
-from hypress.neural.nets.bandwise import Bandwise
 from hypress.neural.nets.lowrank import TRANSPOSED, Convolution, pair
+from hypress.prune.networks import floating
 
 LEAST = 4096
 """Layers of fewer weights are left as they are."""
@@ -20,16 +20,17 @@ LEAST = 4096
 def make_low_rank(net: nn.Module, share: float) -> dict[str, int]:
     """Give each large layer so low a rank that it has `share` of its weights; the ranks, by the names of layers.
 
-    Raises ConfigurationError where the share is not in (0, 1), or the network's layers cannot be two.
+    What decides probabilities stays as it is, see `neural.fixedpoint`. Raises ConfigurationError where the share is not
+    in (0, 1).
     """
     if not 0 < share < 1:
         raise ConfigurationError(f"low rank takes a share of the weights between 0 and 1, not {share:g}")
-    if isinstance(net, Bandwise):
-        raise ConfigurationError("layers of low rank are for cae1d, cae3d and sscnet, not for bandwise")
-    ranks = {}
+    ranks, parts = dict[str, int](), floating(net)
     for name, layer in list(net.named_modules()):
         inside = isinstance(net.get_submodule(name.rpartition(".")[0]), nn.Sequential)
-        if not isinstance(layer, Convolution) or not inside or layer.weight.numel() < LEAST:
+        if not isinstance(layer, Convolution) or not inside or not name.startswith(parts):
+            continue
+        if layer.weight.numel() < LEAST:
             continue
         taps = layer.weight[0, 0].numel()
         if taps == 1:

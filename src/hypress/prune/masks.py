@@ -96,7 +96,7 @@ class Masked(nn.Module):
             for part in group.slices:
                 if part.role == "makes":
                     shape = [-1 if axis == part.axis else 1 for axis in range(parameters[part.name].dim())]
-                    parameters[part.name].mul_(masks[group.name].view(shape))
+                    parameters[part.name].mul_(masks[group.name].repeat_interleave(part.each).view(shape))
 
     def pruned(self) -> nn.Module:
         """A copy of the network without the channels that are gone."""

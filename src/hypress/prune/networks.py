@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError, WeightsError
-from hypress.neural import bandwise
-from hypress.neural.engine import CODECS
+from hypress.neural import bandwise, hific
+from hypress.neural.engine import CODECS, HIFIC
 from hypress.neural.engine_torch import AUTOENCODERS
 from hypress.neural.fixedpoint import ACTIVATION_BITS, WEIGHT_BITS
 from hypress.neural.nets.bandwise import KNOTS, Bandwise
-from hypress.neural.nets.cae1d import Cae1d
 from hypress.neural.nets.cae3d import Cae3d
+from hypress.neural.nets.cubes import Cube, Joined, Windows
+from hypress.neural.nets.hific import Hific, Squeeze
+from hypress.neural.nets.hific_sizes import Architecture as HificArchitecture
+from hypress.neural.nets.hific_sizes import Widths
 from hypress.neural.nets.lowrank import Convolution
 from hypress.neural.nets.sizes import PER_OCTAVE, QUALITIES, Architecture
 from hypress.neural.pretrained import Weights
@@ -31,14 +35,19 @@ from hypress.neural.pretrained import Weights
 FITTED = 300
 """Steps in which a learned density is fitted to its tables."""
 
+CUBES = (Windows, Joined, Cube)
+"""Layers with a convolution inside, whose channels are maps at several depths."""
+
 Chains = dict[str, nn.Module]
+Layer = Convolution | Windows | Joined | Cube
 Tensors = dict[str, NDArray[Any]]
 
 
 def load(weights: Weights, *, fit: bool = True) -> nn.Module:
     """The network of a file of weights, ready to be trained. Raises ConfigurationError, WeightsError.
 
-    Of bandwise, files hold tables and not the density that they came from: to be trained, that is fitted again.
+    Where there is a hyperprior, files hold tables and not the density that they came from: to be trained, that is
+    fitted again.
     """
     check(weights)
     card = weights.card
@@ -46,6 +55,8 @@ def load(weights: Weights, *, fit: bool = True) -> nn.Module:
         net = build(card.codec, card.architecture)
         if isinstance(net, Bandwise):
             _restore(net, {k.removeprefix("0."): v for k, v in weights.tensors.items()}, fit)
+        elif isinstance(net, Hific):
+            _restore_hific(net, weights.tensors, fit)
         else:
             state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in weights.tensors.items()}
             net.load_state_dict(state, strict=False)
@@ -70,6 +81,8 @@ def build(codec: str, architecture: Mapping[str, Any]) -> nn.Module:
     if codec == "bandwise":
         fields = {k: v for k, v in architecture.items() if k != "models"}
         return Bandwise(msgspec.convert(fields, Architecture))
+    if codec in HIFIC:
+        return Hific(msgspec.convert(dict(architecture), HificArchitecture))
     net: nn.Module = AUTOENCODERS[codec](**architecture)
     return net
 
@@ -78,6 +91,8 @@ def tensors(net: nn.Module) -> Tensors:
     """What a file of weights holds of a network: in half precision, but for what is exact."""
     if isinstance(net, Bandwise):
         return {f"0.{key}": value for key, value in bandwise.tensors_of(net)[0].items()}
+    if isinstance(net, Hific):
+        return hific.tensors_of(net)[0]
     state = {k: v.detach().cpu().numpy() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     return {k: v.astype(np.float16) for k, v in state.items()}
 
@@ -88,17 +103,47 @@ def chains(net: nn.Module) -> Chains:
     if isinstance(net, Bandwise):
         names = ["analysis", "synthesis", "probabilities"]
         names += ["hyper_analysis", "hyper_synthesis"] if net.sizes.hyper else []
+    elif isinstance(net, Hific):
+        names = ["encoder", "generator", "hyper_analysis", "mean_synthesis", "scale_synthesis"]
     return {name: net.get_submodule(name) for name in names}
 
 
-def convolutions(chain: nn.Module) -> list[Convolution]:
-    """Of a chain, in order."""
-    return [layer for layer in chain.modules() if isinstance(layer, Convolution)]
+def floating(net: nn.Module) -> tuple[str, ...]:
+    """What the names of layers begin with that files hold in floating point; others decide probabilities."""
+    if isinstance(net, Bandwise):
+        return ("analysis.", "synthesis.", "hyper_analysis.")
+    if isinstance(net, Hific):
+        return ("encoder.", "generator.", "hyper_analysis.")
+    return ("",)
+
+
+def makers(chain: nn.Module) -> list[Layer]:
+    """The convolutions of a chain, in order; of those with a convolution inside, the outer layer."""
+    inside = {id(part) for layer in chain.modules() if isinstance(layer, CUBES) for part in layer.modules()}
+    inside -= {id(layer) for layer in chain.modules() if isinstance(layer, CUBES)}
+    return [layer for layer in chain.modules() if isinstance(layer, Layer) and id(layer) not in inside]
+
+
+def inner(layer: Layer) -> Convolution:
+    """The convolution itself."""
+    if isinstance(layer, Windows | Joined):
+        return layer.windows
+    found = layer.conv if isinstance(layer, Cube) else layer
+    assert isinstance(found, Convolution)
+    return found
+
+
+def depth(layer: nn.Module) -> int:
+    """How many channels are one map."""
+    return layer.depth if isinstance(layer, CUBES) else 1
 
 
 def example(chain: nn.Module) -> Tensor:
     """Something that a chain takes: small, so that tracing is quick."""
-    first = convolutions(chain)[0]
+    first = makers(chain)[0]
+    if isinstance(first, Windows):
+        return torch.zeros(1, first.stride * first.depth, 16, 16)
+    assert isinstance(first, Convolution)
     sides = {1: (16,), 2: (16, 16), 3: (4, 8, 8)}[len(first.kernel_size)]
     return torch.zeros(1, first.in_channels, *sides)
 
@@ -111,8 +156,14 @@ def architecture(net: nn.Module, before: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"ranks": ranks} if ranks else {})
 
 
-def _widths(net: nn.Module) -> list[int]:
+def _widths(net: nn.Module) -> Any:
     """Of the hidden layers, in the order of the network's own argument."""
+    if isinstance(net, Hific):
+        made = {name: _outputs(chain)[:-1] for name, chain in chains(net).items()}
+        up, count = made["generator"], net.sizes.blocks
+        made["generator"] = [up[0], *up[1 : 1 + 2 * count : 2], *up[1 + 2 * count :]]
+        squeezes = tuple(layer.down.out_features for layer in net.modules() if isinstance(layer, Squeeze))
+        return asdict(Widths(**{name: tuple(part) for name, part in made.items()}, squeezes=squeezes))
     if isinstance(net, Bandwise):
         parts = [net.analysis, net.synthesis]
         parts += [net.hyper_analysis, net.hyper_synthesis] if net.sizes.hyper else []
@@ -120,15 +171,13 @@ def _widths(net: nn.Module) -> list[int]:
     down, up = _outputs(net.get_submodule("encoder")), _outputs(net.get_submodule("decoder"))
     if isinstance(net, Cae3d):  # the second layer of a residual block is as wide as what it is added to
         return [*down[:2], *down[2:-1:2], up[0], *up[1:-2:2], up[-2]]
-    if isinstance(net, Cae1d):
-        return [*down[:-1], *up[:-1]]
     return [*down[:-1], *up[:-1]]
 
 
 def _outputs(chain: nn.Module) -> list[int]:
     """Channels that come out of each layer; two of low rank are one."""
     thin = {id(_thin(layer)) for layer in chain.modules() if _is_pair(layer)}
-    return [layer.out_channels for layer in convolutions(chain) if id(layer) not in thin]
+    return [depth(layer) * inner(layer).out_channels for layer in makers(chain) if id(layer) not in thin]
 
 
 def _is_pair(layer: nn.Module) -> bool:
@@ -148,24 +197,44 @@ def _thin(both: nn.Module) -> Convolution:
     return first
 
 
-# --- bandwise: from integers back to what can be trained --------------------------------------------
+# --- from integers back to what can be trained ------------------------------------------------------
+
+
+def _restore_hific(net: Hific, found: Mapping[str, NDArray[Any]], fit: bool) -> None:
+    """Set a network to what its file of weights says; a file has the integers that coding uses, see `tensors_of`."""
+    state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in found.items()}
+    own = net.state_dict()
+    restored = {k: v for k, v in state.items() if k.startswith(floating(net)) or k in hific.GAINS}
+    for part in hific.SYNTHESES:
+        restored |= _from_integers(part, found, own, transposed=2)
+    net.load_state_dict({k: v for k, v in own.items() if k.startswith("hyper_prior.")} | restored)
+    if fit:
+        _fit(net.hyper_prior, found)
+
+
+def _from_integers(
+    part: str, found: Mapping[str, NDArray[Any]], own: Mapping[str, Tensor], *, transposed: int
+) -> dict[str, Tensor]:
+    """Weights and biases of a part in fixed point, of which the first layers are transposed convolutions."""
+    restored = {}
+    for key in [k for k in own if k.startswith(f"{part}.") and k.endswith(".weight")]:
+        place = int(key.split(".")[1]) // 2
+        weight = found[f"integer.{part}.{place}.weights"] / (1 << WEIGHT_BITS)
+        if place < transposed:
+            weight = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+        bias = found[f"integer.{part}.{place}.biases"] / (1 << (WEIGHT_BITS + ACTIVATION_BITS))
+        restored[key] = torch.from_numpy(weight.astype(np.float32))
+        restored[key.removesuffix("weight") + "bias"] = torch.from_numpy(bias.astype(np.float32))
+    return restored
 
 
 def _restore(net: Bandwise, found: Mapping[str, NDArray[Any]], fit: bool) -> None:
     """Set a network to what its file of weights says; a file has the integers that coding uses, see `tensors_of`."""
     state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in found.items()}
     own = net.state_dict()
-    parts = ("analysis.", "synthesis.", "hyper_analysis.")
-    restored = {k: v for k, v in state.items() if k.startswith(parts)}
+    restored = {k: v for k, v in state.items() if k.startswith(floating(net))}
     for part, transposed in (("hyper_synthesis", 2), ("probabilities", 0)):
-        for key in [k for k in own if k.startswith(f"{part}.") and k.endswith(".weight")]:
-            place = int(key.split(".")[1]) // 2
-            weight = found[f"integer.{part}.{place}.weights"] / (1 << WEIGHT_BITS)
-            if place < transposed:
-                weight = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-            bias = found[f"integer.{part}.{place}.biases"] / (1 << (WEIGHT_BITS + ACTIVATION_BITS))
-            restored[key] = torch.from_numpy(weight.astype(np.float32))
-            restored[key.removesuffix("weight") + "bias"] = torch.from_numpy(bias.astype(np.float32))
+        restored |= _from_integers(part, found, own, transposed=transposed)
     gains = found["integer.gains"] / (1 << bandwise.GAIN_BITS)
     restored["gains"] = torch.from_numpy(_knots(np.log(gains)))
     restored["inverse_gains"] = torch.from_numpy(_knots(np.log(found["inverse_gains_at"]), sign=-1))

@@ -15,11 +15,11 @@ from torch import nn
 
 from hypress.errors import ConfigurationError
 from hypress.neural import pretrained
-from hypress.neural.nets.lowrank import TRANSPOSED, Convolution
+from hypress.neural.engine import HIFIC
 from hypress.neural.packed import packed
 from hypress.neural.pretrained import Card, Weights
 from hypress.progress import Task
-from hypress.prune import lowrank, networks
+from hypress.prune import eight, lowrank, networks
 from hypress.prune.criteria import Criterion, after_seeing
 from hypress.prune.masks import Masked, Plan
 from hypress.prune.quality import Quality, quality, shown
@@ -27,6 +27,7 @@ from hypress.prune.tuning import Tuning, teacher
 from hypress.train import loop
 from hypress.train.autoencoders import AutoencoderTraining
 from hypress.train.bandwise import BandwiseTraining
+from hypress.train.hific import HificTraining
 from hypress.train.loop import Training
 from hypress.train.recipe import Recipe
 from hypress.train.recipe import recipe as read_recipe
@@ -93,7 +94,7 @@ class Work:
             made = pretrained.read(self.scratch)
             self._write(self.scratch, made)
             self._measure("fine-tuned", self.scratch, progress)
-        self._write(self.out, made, int8=wanted.int8)
+        self._write(self.out, self._in_eight_bits(made) if wanted.int8 else made, int8=wanted.int8)
         if wanted.int8:
             self._measure("int8", self.out, progress)
         for path in (self.scratch, self._checkpoint):
@@ -146,6 +147,7 @@ class Work:
     def _training(self, net: nn.Module, recipe: Recipe) -> Training:
         """The codec's own, of this network."""
         kind: Any = BandwiseTraining if recipe.codec == "bandwise" else AutoencoderTraining
+        kind = HificTraining if recipe.codec in HIFIC else kind
         if recipe.codec == "bandwise":
             fields = {k: v for k, v in recipe.architecture.items() if k != "models"}
             recipe = msgspec.structs.replace(recipe, architecture=fields)
@@ -201,19 +203,22 @@ class Work:
     def _card(self, net: nn.Module) -> Card:
         return msgspec.structs.replace(self.before.card, architecture=self._architecture(net))
 
+    def _in_eight_bits(self, made: Weights) -> Weights:
+        """Weights with the biases that fit weights of eight bits."""
+        net = networks.load(made, fit=False)
+        recipe = self.recipe or self._base({})
+        training = self._training(net, msgspec.structs.replace(recipe, architecture=made.card.architecture))
+        random = np.random.default_rng(self.wanted.seed)
+        found = eight.biases(net, training.module, (training.sample(random) for _ in range(CALIBRATION)))
+        prefix = "0." if made.card.codec == "bandwise" else ""
+        like = {f"{prefix}{key}": bias for key, bias in found.items()}
+        fitting = {key: bias.astype(made.tensors[key].dtype) for key, bias in like.items()}
+        return replace(made, tensors={**made.tensors, **fitting})
+
     def _write(self, path: Path, made: Weights, *, int8: bool = False) -> None:
         """A file of weights, packed."""
         how = {k: v for k, v in vars(self.wanted).items() if v is not None}
         card = msgspec.structs.replace(made.card, compressed={**how, "int8": int8, "of": self.before.digest.hex()})
-        pretrained.write(path, packed(made.tensors, _channels(card) if int8 else None), card)
-
-
-def _channels(card: Card) -> dict[str, int]:
-    """The axis of outgoing channels of each tensor that may be of eight bits: of bandwise, those of floating point."""
-    prefix = "0." if card.codec == "bandwise" else ""
-    exact = ("hyper_synthesis.", "probabilities.")
-    return {
-        f"{prefix}{name}.weight": int(isinstance(layer, TRANSPOSED))
-        for name, layer in networks.build(card.codec, card.architecture).named_modules()
-        if isinstance(layer, Convolution) and not name.startswith(exact)
-    }
+        axes = eight.channels(networks.build(card.codec, card.architecture)) if int8 else {}
+        prefix = "0." if card.codec == "bandwise" else ""
+        pretrained.write(path, packed(made.tensors, {f"{prefix}{key}": axis for key, axis in axes.items()}), card)

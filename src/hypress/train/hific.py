@@ -26,7 +26,8 @@ from torch.nn import functional as F
 from hypress.errors import ConfigurationError
 from hypress.neural.hific import tensors_of
 from hypress.neural.hific_bands import resampled, resampling
-from hypress.neural.nets.hific import STRIDE, Architecture, Hific
+from hypress.neural.nets.hific import Hific
+from hypress.neural.nets.hific_sizes import STRIDE, Architecture
 from hypress.neural.nets.patchgan import PatchGan
 from hypress.train.losses import Distortion, RateControl
 from hypress.train.perceptual import perceptual
@@ -144,11 +145,11 @@ class WithLosses(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of all losses, and what the log shows."""
         images, place = batch["images"], batch["place"]
-        decoded, latents, bits = self.net(images, place.float())
+        decoded, latents, bits, taken = self.net(images, place.float())
         decoded = decoded.float()
-        rate = bits / (images.shape[2] * images.shape[3])
+        rate, spent = (b / (images.shape[2] * images.shape[3]) for b in (bits, taken))
         weight = self.control.weights(place) * min(1.0, (int(self.step) + 1) / max(self.full_rate, 1))
-        self.control.see(rate, place)
+        self.control.see(spent, place)
         distortion = self.distortion(*self._shown(decoded, batch)).mean()
         generator = distortion + (weight * rate).mean() + self.weights.sparsity * self.net.sparsity()
         beta = self.weights.adversarial if self.adversarial else 0.0
@@ -157,13 +158,13 @@ class WithLosses(nn.Module):
             opinion, discriminator = self._opinions(images, decoded, latents.detach())
             generator = generator + beta * opinion
         self.step.add_(1)
-        shown = {"loss": generator, "distortion": distortion, "bpp": rate.mean(), "rate weight": weight.mean()}
+        shown = {"loss": generator, "distortion": distortion, "bpp": spent.mean(), "rate weight": weight.mean()}
         shown |= {"adversarial weight": torch.tensor(beta), "discriminator loss": discriminator}
         return generator + discriminator, shown
 
     def measured(self, batch: Batch) -> tuple[float, float, float]:
         """Loss without a discriminator at a fixed weight of bits; bits per pixel; squared error of images in [0, 1]."""
-        decoded, _, bits = self.net(batch["images"], batch["place"].float())
+        decoded, _, _, bits = self.net(batch["images"], batch["place"].float())
         rate = bits / (batch["images"].shape[2] * batch["images"].shape[3])
         shown = self._shown(decoded, batch)
         loss = (self.distortion(*shown) + self.control.middle(batch["place"]) * rate).mean()

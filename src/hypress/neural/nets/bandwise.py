@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from hypress.neural.nets.factorised import Factorised
 from hypress.neural.nets.gdn import Gdn
+from hypress.neural.nets.lowrank import factorise
 from hypress.neural.nets.rounding import noisy, rounded
 from hypress.neural.nets.sizes import FARTHEST as FARTHEST
 from hypress.neural.nets.sizes import FIRST_INDEX as FIRST_INDEX
@@ -78,6 +79,7 @@ class Bandwise(nn.Module):
         self.probabilities = nn.Sequential(
             nn.Conv2d(told, a, 1), nn.ReLU(), nn.Conv2d(a, b, 1), nn.ReLU(), nn.Conv2d(b, 2 * m, 1)
         )
+        factorise(self, sizes.ranks or {})
 
     @torch.no_grad()
     def _begin_as_cosine_transform(self) -> None:

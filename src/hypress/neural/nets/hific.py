@@ -20,9 +20,8 @@ image compression with continuous rate adaptation", CVPR 2021).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -31,63 +30,17 @@ from hypress.neural.nets.bandwise import LEAST_SCALE, PER_E, SCALES, normal
 from hypress.neural.nets.cubes import Cube, Joined, Windows
 from hypress.neural.nets.factorised import Factorised
 from hypress.neural.nets.hific_begin import CONSTANT, begin
+from hypress.neural.nets.hific_sizes import DEPTH, Architecture
+from hypress.neural.nets.lowrank import factorise
 from hypress.neural.nets.rounding import noisy, rounded
 from hypress.neural.nets.sizes import FIRST_INDEX
 
-FILTERS = 60
-"""Of the first convolution, at width 1."""
-STAGES = 4
-STRIDE = 2**STAGES
-"""Pixels along each side of what a latent vector stands for."""
-TARGETS = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Bits per pixel of all bands together."""
 FIRST_GAIN = 1.0
 """The logarithm of the least gain at the start."""
-ESCAPE = 17
+ESCAPE = 16.5
 """Bits that a latent takes about, where its table does not hold it."""
-REDUCTION = 2
-"""Of the neurons in the middle of a squeeze."""
-OPEN = 4.0
-"""The argument of a squeeze's sigmoid at the start: weights of nearly one."""
-DEPTH = 4
-"""Windows of bands that a 3-D convolution of the whole image sees one by one."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of a network, by default as published but for the number of bands."""
-
-    bands: int = 32
-    """Channels of the image: a multiple of 8 for `cubes`."""
-    width: float = 1.0
-    """Of the published 60, 120, 240, 480 and 960 channels."""
-    latents: int = 220
-    hyper: int = 320
-    """Filters of the hyperprior."""
-    blocks: int = 9
-    """Residual blocks."""
-    squeeze: Literal["nowhere", "first", "encoder", "norms"] = "nowhere"
-    """Before the first convolution; there and after each norm of the encoder; after each norm of both."""
-    cubes: Literal["nowhere", "ends", "everywhere"] = "nowhere"
-    """Which convolutions are 3-D."""
-    targets: tuple[float, ...] = TARGETS
-
-    def __post_init__(self) -> None:
-        if min(self.bands, self.latents, self.hyper) < 1 or self.blocks < 0 or not 0 < self.width <= 4:
-            raise ValueError(f"no network has these sizes: {self}")
-        if self.cubes != "nowhere" and self.bands % (2 * DEPTH):
-            raise ValueError(f"3-D convolutions need a multiple of {2 * DEPTH} bands, not {self.bands}")
-        if not self.targets or self.targets[0] <= 0 or list(self.targets) != sorted(set(self.targets)):
-            raise ValueError(f"target rates rise from above 0, unlike {self.targets}")
-
-    def channels(self, stage: int) -> int:
-        """After `stage` halvings; a multiple of 4, so that cubes have whole maps."""
-        return max(DEPTH, round(FILTERS * 2**stage * self.width / DEPTH) * DEPTH)
-
-    @property
-    def full_channels(self) -> int:
-        """Of the maps of all pixels: twice as many in 3-D, whose kernels see half of the bands."""
-        return self.channels(0) * (1 if self.cubes == "nowhere" else 2)
+OPEN = 0.9
+"""The weights of a squeeze at the start."""
 
 
 class Hific(nn.Module):
@@ -96,19 +49,25 @@ class Hific(nn.Module):
     def __init__(self, sizes: Architecture | None = None) -> None:
         super().__init__()
         self.sizes = sizes = sizes or Architecture()
-        self.encoder, self.generator = Encoder(sizes), Generator(sizes)
+        hidden = sizes.hidden()
+        squeezes = iter(hidden.squeezes)
+        self.encoder, self.generator = Encoder(sizes, squeezes), Generator(sizes, squeezes)
         m, h = sizes.latents, sizes.hyper
+        a, b = hidden.hyper_analysis
         self.hyper_analysis = nn.Sequential(
-            nn.Conv2d(m, h, 3, 1, 1), nn.ReLU(),
-            nn.Conv2d(h, h, 5, 2, 2), nn.ReLU(),
-            nn.Conv2d(h, h, 5, 2, 2),
+            nn.Conv2d(m, a, 3, 1, 1), nn.ReLU(),
+            nn.Conv2d(a, b, 5, 2, 2), nn.ReLU(),
+            nn.Conv2d(b, h, 5, 2, 2),
         )  # fmt: skip
-        self.mean_synthesis, self.scale_synthesis = _synthesis(m, h), _synthesis(m, h)
+        self.mean_synthesis = _synthesis(h, hidden.mean_synthesis, m)
+        self.scale_synthesis = _synthesis(h, hidden.scale_synthesis, m)
         self.hyper_prior = Factorised(h)
         # Logarithms to base 2, for each target rate.
         self.gains = nn.Parameter(FIRST_GAIN + torch.arange(len(sizes.targets)) / 2 + torch.zeros(m, 1))
         self.inverse_gains = nn.Parameter(-self.gains.detach().clone())
-        begin(self)
+        if sizes.widths is None:
+            begin(self)
+        factorise(self, sizes.ranks or {})
 
     def gain(self, place: Tensor, *, inverse: bool = False) -> Tensor:
         """Factors `(image, latent, 1, 1)` for places `(image,)` among the target rates, 0 being the first."""
@@ -118,21 +77,21 @@ class Hific(nn.Module):
         share = place - below
         return torch.exp2(knots[:, below] * (1 - share) + knots[:, above] * share).T[:, :, None, None]
 
-    def forward(self, images: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Decoded images `(image, band, y, x)`, their latents, and the bits of each image.
+    def forward(self, images: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Decoded images `(image, band, y, x)`, their latents, and twice the bits of each image.
 
-        In training the bits are those of latents with noise, of which there is a gradient; else what the coder takes.
+        The first bits are, in training, those of latents with noise, of which there is a gradient; the second are what
+        the coder takes, which for few bits is a third less.
         """
-        varied = noisy if self.training else rounded
         latents = self.encoder(images)
         with torch.autocast(images.device.type, enabled=False):
             y = latents.float() * self.gain(place)
             z = self.hyper_analysis(y)
-            bits = self.hyper_prior.bits(varied(z))
             mean, scale = self.distribution(rounded(z), y.shape[2:])
-            bits = bits + latent_bits(varied(y - mean), scale)
+            taken = self.hyper_prior.bits(rounded(z)) + latent_bits(rounded(y - mean), scale)
+            bits = self.hyper_prior.bits(noisy(z)) + latent_bits(noisy(y - mean), scale) if self.training else taken
             decoded = (rounded(y - mean) + mean) * self.gain(place, inverse=True)
-        return self.generator(decoded), decoded, bits
+        return self.generator(decoded), decoded, bits, taken.detach()
 
     def distribution(self, z: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each latent, of so many rows and columns."""
@@ -150,33 +109,39 @@ class Hific(nn.Module):
 class Encoder(nn.Sequential):
     """`(image, band, y, x)` to `(image, latent, y / 16, x / 16)`."""
 
-    def __init__(self, sizes: Architecture) -> None:
-        squeezed = sizes.squeeze in ("encoder", "norms")
+    def __init__(self, sizes: Architecture, squeezes: Iterator[int]) -> None:
+        """`squeezes` gives the neurons of each squeeze."""
+        widths, usual = sizes.hidden().encoder, sizes.usual().encoder
+        inner = squeezes if sizes.squeeze in ("encoder", "norms") else None
         layers: list[nn.Module] = []
         if sizes.squeeze in ("first", "encoder"):
-            layers.append(Squeeze(sizes.bands))
-        widths = [sizes.full_channels, *(sizes.channels(stage) for stage in range(1, STAGES + 1))]
-        layers += [_first(sizes), *_normalised(widths[0], squeezed), nn.ReLU()]
-        for before, after in pairwise(widths):
-            layers += [_conv(sizes, before, after, stride=2), *_normalised(after, squeezed), nn.ReLU()]
-        super().__init__(*layers, nn.Conv2d(sizes.channels(STAGES), sizes.latents, 3, padding=1))
+            layers.append(Squeeze(sizes.bands, next(squeezes)))
+        for place, (width, of) in enumerate(zip(widths, usual, strict=True)):
+            layers.append(_conv(sizes, widths[place - 1], width, stride=2) if place else _first(sizes, width))
+            layers += [*_normalised(width, of, inner), nn.ReLU()]
+        super().__init__(*layers, nn.Conv2d(widths[-1], sizes.latents, 3, padding=1))
 
 
 class Generator(nn.Module):
     """`(image, latent, y, x)` to `(image, band, 16 y, 16 x)`."""
 
-    def __init__(self, sizes: Architecture) -> None:
+    def __init__(self, sizes: Architecture, squeezes: Iterator[int]) -> None:
+        """`squeezes` gives the neurons of each squeeze."""
         super().__init__()
-        squeezed, top = sizes.squeeze == "norms", sizes.channels(STAGES)
+        widths, usual = sizes.hidden().generator, sizes.usual().generator
+        inner, m, top = squeezes if sizes.squeeze == "norms" else None, sizes.latents, widths[0]
         self.head = nn.Sequential(
-            ChannelNorm(sizes.latents), nn.Conv2d(sizes.latents, top, 3, padding=1), *_normalised(top, squeezed)
+            ChannelNorm(m, m), nn.Conv2d(m, top, 3, padding=1), *_normalised(top, usual[0], inner)
         )
-        self.blocks = nn.Sequential(*(Residual(sizes, top, squeezed) for _ in range(sizes.blocks)))
+        self.blocks = nn.Sequential(
+            *(Residual(sizes, (top, usual[0]), (widths[b], usual[b]), inner) for b in range(1, 1 + sizes.blocks))
+        )
         tail: list[nn.Module] = []
-        widths = [sizes.full_channels, *(sizes.channels(stage) for stage in range(1, STAGES + 1))]
-        for before, after in pairwise(reversed(widths)):
-            tail += [_conv(sizes, before, after, up=2), *_normalised(after, squeezed), nn.ReLU()]
-        self.tail = nn.Sequential(*tail, _last(sizes))
+        before = top
+        for width, of in list(zip(widths, usual, strict=True))[1 + sizes.blocks :]:
+            tail += [_conv(sizes, before, width, up=2), *_normalised(width, of, inner), nn.ReLU()]
+            before = width
+        self.tail = nn.Sequential(*tail, _last(sizes, before))
 
     def forward(self, latents: Tensor) -> Tensor:
         """As the class says."""
@@ -187,11 +152,14 @@ class Generator(nn.Module):
 class Residual(nn.Module):
     """conv, CN, ReLU, conv, CN; added to what came in."""
 
-    def __init__(self, sizes: Architecture, width: int, squeezed: bool) -> None:
+    def __init__(
+        self, sizes: Architecture, outer: tuple[int, int], inner: tuple[int, int], squeezes: Iterator[int] | None
+    ) -> None:
+        """Channels of what comes in, and between the convolutions, each with their usual number."""
         super().__init__()
         self.body = nn.Sequential(
-            _conv(sizes, width, width), *_normalised(width, squeezed), nn.ReLU(),
-            _conv(sizes, width, width), *_normalised(width, squeezed, start=0.0),
+            _conv(sizes, outer[0], inner[0]), *_normalised(*inner, squeezes), nn.ReLU(),
+            _conv(sizes, inner[0], outer[0]), *_normalised(*outer, squeezes, start=0.0),
         )  # fmt: skip
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -200,18 +168,27 @@ class Residual(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-    """Each pixel brought to mean 0 and variance 1 over its channels, then scaled and shifted by channel."""
+    """Each pixel brought to mean 0 and variance 1 over its channels, then scaled and shifted by channel.
+
+    Channels that pruning took away count as zeros: what is left is normalised as it was when they were zero.
+    """
 
     EPSILON = 1e-3
 
-    def __init__(self, channels: int, start: float = CONSTANT) -> None:
-        """`start` is what the scale is at first; 0 for residuals that begin as nothing."""
+    def __init__(self, channels: int, of: int, start: float = CONSTANT) -> None:
+        """`of` channels count; `start` is what the scale is at first: 0 for residuals that begin as nothing."""
         super().__init__()
+        self.of = of
         self.scale, self.shift = nn.Parameter(torch.full((channels,), start)), nn.Parameter(torch.zeros(channels))
 
     def forward(self, maps: Tensor) -> Tensor:
         """The same shape."""
-        variance, mean = torch.var_mean(maps, 1, keepdim=True)
+        gone = self.of - maps.shape[1]
+        if gone:
+            mean = maps.sum(1, keepdim=True) / self.of
+            variance = ((maps - mean).square().sum(1, keepdim=True) + gone * mean.square()) / (self.of - 1)
+        else:
+            variance, mean = torch.var_mean(maps, 1, keepdim=True)
         factor = torch.rsqrt(variance + self.EPSILON)
         return (maps - mean) * factor * self.scale[:, None, None] + self.shift[:, None, None]
 
@@ -222,11 +199,12 @@ class Squeeze(nn.Module):
     J. Hu, L. Shen and G. Sun, "Squeeze-and-excitation networks" (CVPR 2018).
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, inner: int) -> None:
+        """`inner` neurons in the middle."""
         super().__init__()
-        inner = max(1, channels // REDUCTION)
         self.down, self.up = nn.Linear(channels, inner), nn.Linear(inner, channels)
-        nn.init.constant_(self.up.bias, OPEN)
+        nn.init.zeros_(self.up.weight)
+        nn.init.constant_(self.up.bias, math.log(OPEN / (1 - OPEN)))
 
     def forward(self, maps: Tensor) -> Tensor:
         """The same shape."""
@@ -248,20 +226,23 @@ def latent_bits(values: Tensor, scale: Tensor) -> Tensor:
 # --- parts ------------------------------------------------------------------------------------------------
 
 
-def _normalised(channels: int, squeezed: bool, start: float = CONSTANT) -> list[nn.Module]:
-    return [ChannelNorm(channels, start), *([Squeeze(channels)] if squeezed else [])]
+def _normalised(channels: int, of: int, squeezes: Iterator[int] | None, start: float = CONSTANT) -> list[nn.Module]:
+    """The norm of channels that usually are `of`, and a squeeze, if there are any here."""
+    if squeezes is None:
+        return [ChannelNorm(channels, of, start)]
+    return [ChannelNorm(channels, of, start / OPEN), Squeeze(channels, next(squeezes))]
 
 
-def _first(sizes: Architecture) -> nn.Module:
+def _first(sizes: Architecture, channels: int) -> nn.Module:
     if sizes.cubes == "nowhere":
-        return nn.Conv2d(sizes.bands, sizes.full_channels, 7, padding=3)
-    return Windows(sizes.bands, sizes.full_channels // DEPTH, 7, DEPTH)
+        return nn.Conv2d(sizes.bands, channels, 7, padding=3)
+    return Windows(sizes.bands, channels // DEPTH, 7, DEPTH)
 
 
-def _last(sizes: Architecture) -> nn.Module:
+def _last(sizes: Architecture, channels: int) -> nn.Module:
     if sizes.cubes == "nowhere":
-        return nn.Conv2d(sizes.full_channels, sizes.bands, 7, padding=3)
-    return Joined(sizes.full_channels // DEPTH, sizes.bands, 7, DEPTH)
+        return nn.Conv2d(channels, sizes.bands, 7, padding=3)
+    return Joined(channels // DEPTH, sizes.bands, 7, DEPTH)
 
 
 def _conv(sizes: Architecture, before: int, after: int, stride: int = 1, up: int = 1) -> nn.Module:
@@ -272,12 +253,13 @@ def _conv(sizes: Architecture, before: int, after: int, stride: int = 1, up: int
     return nn.Conv2d(before, after, 3, stride, 1)
 
 
-def _synthesis(latents: int, hyper: int) -> nn.Sequential:
-    last = nn.Conv2d(hyper, latents, 3, padding=1)
-    nn.init.normal_(last.weight, std=0.1 / hyper)
+def _synthesis(hyper: int, between: tuple[int, ...], latents: int) -> nn.Sequential:
+    a, b = between
+    last = nn.Conv2d(b, latents, 3, padding=1)
+    nn.init.normal_(last.weight, std=0.1 / b)
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]
-    return nn.Sequential(_double(hyper), nn.ReLU(), _double(hyper), nn.ReLU(), last)
+    return nn.Sequential(_double(hyper, a), nn.ReLU(), _double(a, b), nn.ReLU(), last)
 
 
-def _double(hyper: int) -> nn.Module:
-    return nn.ConvTranspose2d(hyper, hyper, 5, 2, 2, output_padding=1)
+def _double(before: int, after: int) -> nn.Module:
+    return nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1)

@@ -8,7 +8,7 @@ reaches the encoder any more. Here the network is at first nearly linear and rou
 - maps come in mirrored halves, so that behind a ReLU nothing is lost (D. Balduzzi et al., "The shattered gradients
   problem", ICML 2017);
 - a norm over channels would take away how much a pixel differs from the mean, so two of its maps are large constants;
-- residual blocks begin as nothing, squeezes as weights of nearly one.
+- residual blocks begin as nothing, squeezes as weights that the norms before them make good.
 
 All of it is learnt further, and the weights that are zero in this begin as a little noise.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONSTANT = 2.0
 """What the constants add to the deviation that a norm divides by."""
-NOISE = 0.02
+NOISE = 0.002
 """Of the other weights, in the deviation that keeps the scale of random signals."""
 FIRST_SCALE = -10.0
 """Of a latent, in the logarithmic steps of scales from their usual beginning: a deviation of 0.4."""

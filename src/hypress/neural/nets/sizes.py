@@ -33,6 +33,8 @@ class Architecture:
     references: int = REFERENCES
     widths: tuple[int, ...] | None = None
     """Of the hidden layers where pruning left fewer: see `hidden`."""
+    ranks: dict[str, int] | None = None
+    """Of layers of low rank, by their names."""
 
     @property
     def stride(self) -> int:
