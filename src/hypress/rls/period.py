@@ -1,0 +1,84 @@
+"""The encoder's choice for a band: evenly spaced codes, or an axis learnt by code, or by code and phase.
+
+Which frequency is tried on a stand-in for the real prediction, the band before plus the gradient west: what one axis
+gains over the other depends on the codes and little on how well they are predicted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hypress.rls.axis import PHASES, advantage, expect, renew_axis
+
+SLOWEST = 0.1
+"""Periods a code; what is slower is the histogram's own shape."""
+CANDIDATES = 2
+CLEAR = 6.0
+"""A period shows if it is stronger than chance, the square root of the pixels, by this factor."""
+MISSED = 1.5
+"""Gaps show if codes are missing between the quartiles more often than chance would leave out, by this factor and …"""
+FEW = 3
+"""… this many."""
+
+
+def choose_axis(band: NDArray[Any], before: NDArray[Any] | None) -> int:
+    """The mode of `band (y, x)`, integers, after the band before: 0, 1, or 1 + a frequency in 2⁻¹⁶ periods a code."""
+    codes = np.subtract(band, band.min(), dtype=np.int64)
+    met = np.bincount(codes.reshape(-1))
+    if len(met) < 4:
+        return 0
+    found = _frequencies(met)
+    lower, upper = np.searchsorted(np.cumsum(met), [codes.size / 4, 3 * codes.size / 4])
+    usual = np.convolve(met, np.ones(9) / 9, "same")[lower : upper + 1]
+    missing = np.count_nonzero(met[lower : upper + 1] == 0) - FEW > MISSED * np.exp(-usual).sum()
+    if not found:
+        return 1 if missing else 0
+    guess = np.empty(codes.shape)
+    guess[:, 1:], guess[:, 0] = codes[:, :-1], codes.mean()
+    if before is not None:
+        step = np.diff(before.astype(np.float64), axis=1)
+        guess[:, 1:] += step
+    guess = np.clip(guess, 0, len(met) - 1)
+    gains = {mode: _gain(codes, guess, len(met), mode - 1) for mode in (1, *(1 + f for f in found))}
+    return max(gains, key=lambda mode: gains[mode])
+
+
+def _frequencies(met: NDArray[np.int64]) -> list[int]:
+    """The strongest frequencies of a histogram, in 2⁻¹⁶ periods a code, that are no chance."""
+    size = max(1 << (4 * len(met) - 1).bit_length(), 256)
+    size = min(size, 1 << 16)
+    strength = np.abs(np.fft.rfft(met[:size], size))
+    strength[: int(SLOWEST * size)] = 0
+    clear = np.flatnonzero(strength > CLEAR * math.sqrt(met.sum()))
+    strongest = clear[np.argsort(-strength[clear], kind="stable")[:CANDIDATES]]
+    return [int(i) * ((1 << 16) // size) for i in strongest]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _gain(band: Any, guess: Any, codes: int, frequency: int) -> float:
+    """The axis's advantages at all samples, in sum."""
+    axis, met, edges = np.arange(codes + 1) * 1.0, np.zeros(codes), np.zeros(codes + 1)
+    met_phase, expected_phase = np.zeros(PHASES), np.zeros(PHASES)
+    mean = 0.0
+    for y in range(band.shape[0]):
+        for x in range(band.shape[1]):
+            mean += abs(band[y, x] - guess[y, x])
+    spread = max(0.5 * mean / band.size, 0.5)
+    seen, renewal, gain = 0, 64, 0.0
+    for y in range(band.shape[0]):
+        for x in range(band.shape[1]):
+            if seen >= renewal:
+                renew_axis(axis, met, edges, codes, frequency, met_phase, expected_phase)
+                renewal = seen + max(64, seen // 16, codes // 32)
+            code, centre = band[y, x], guess[y, x]
+            gain += advantage(axis, codes, code, centre, 2.0 * spread)
+            met[code] += 1.0
+            expect(edges, codes, centre + 0.5, 1.5 * spread + 0.5)
+            expect(edges, codes, centre + 0.5, 3.75 * spread + 0.5)
+            seen += 1
+    return gain
