@@ -18,7 +18,7 @@ from hypress.bench.machine import machine, versions
 from hypress.bench.rows import Row
 from hypress.bench.scenes import Scene, Source
 from hypress.bench.tasks import Tasks
-from hypress.errors import CodestreamError, GoalError, HypressError, MissingExtraError, WeightsError
+from hypress.errors import CodestreamError, ConfigurationError, GoalError, HypressError, MissingExtraError, WeightsError
 from hypress.goal import Goal, Lossless, MaxError, Psnr, Rate, SpectralAngle, goal_to_dict
 from hypress.memory import peak_memory
 from hypress.metrics import Tally, bpppc, ratio, ssim
@@ -96,7 +96,7 @@ def measure(item: Item, wanted: Wanted) -> Row:
     """The row of one item, whatever happens: what cannot be measured says why."""
     try:
         return _measured(item, item.source.load(), wanted)
-    except GoalError as error:
+    except (GoalError, ConfigurationError) as error:  # it has no such form, or takes no such scene
         return item.row(rows.REFUSED, reason=str(error))
     except (MissingExtraError, WeightsError) as error:
         return item.row(rows.MISSING, reason=str(error))

@@ -45,7 +45,7 @@ class Options:
     timed: tuple[Goal, ...] = ()
     """Goals whose rows are timed alone."""
     repetitions: int = 3
-    budget_s: float = 2.0
+    budget_s: float = 1.0
     """A row that has taken so long is not repeated again."""
     wanted: Wanted = field(default_factory=Wanted)
 
