@@ -165,10 +165,12 @@ def _pictures(results: Results, exhibits: Path) -> str:
             cells.append(f"<figure>{images}<figcaption>{escape(name)}{told}</figcaption></figure>")
         if cells:
             parts.append(f'<h3>{escape(scene)}</h3><div class="crops">{"".join(cells)}</div>')
+    goal = escape((results.shown_goal or "").replace("=", " "))
     note = (
-        f'<p class="note">At {escape((results.shown_goal or "").replace("=", " "))}: a crop in false colours, and '
-        "beneath it the "
-        "error of each pixel over all bands, dark where there is none; one scale of colours for all of a scene.</p>"
+        f'<p class="note">At {goal}: a crop in false colours, and beneath it the error of each pixel over all bands, '
+        "dark where there is none; one scale of colours for all of a scene. To look around in original and decoded: "
+        f"<code>hypress compress SCENE decoded.zarr --codec NAME --{goal}</code>, then "
+        "<code>hypress view SCENE decoded.zarr</code>.</p>"
     )
     return note + "".join(parts) if parts else ""
 
