@@ -58,6 +58,8 @@ class RelativeError(_Goal, frozen=True, tag="relative_error"):
 class Psnr(_Goal, frozen=True, tag="psnr"):
     """At least `db`, and no more than 0.1 dB above where the codec's steps allow it.
 
+    A codec that codes at a squared error (`Codec.with_mse`) comes within 0.05 dB.
+
     `peak` is the signal's peak in sample units; None takes the scene's largest valid sample.
     """
 
@@ -104,7 +106,7 @@ def goal_from_dict(stored: Mapping[str, Any]) -> Goal:
 
 DEFAULT_LOSSLESS = "rls"
 DEFAULT_LOSSY = "pca_tcq"
-DEFAULT_BOUNDED = "pca_jpeg2000"
+DEFAULT_BOUNDED = "bounded"
 DEFAULT_RELATIVE = "ccsds123"
 
 

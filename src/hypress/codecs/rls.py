@@ -29,8 +29,8 @@ class Rls(Codec):
 
     name: ClassVar[str] = "rls"
 
-    effort: Literal["fast", "default", "best"] = "default"
-    """More predictors, of more bands, for fewer bytes."""
+    effort: Literal["default", "high", "best"] = "default"
+    """More bands, and in the end more predictors, for fewer bytes."""
     max_error_dn: Annotated[int, Meta(ge=0, le=MOST)] | None = None
     """No sample is off by more; None is 0, or any with `relative_error_percent`."""
     relative_error_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
@@ -51,7 +51,7 @@ class Rls(Codec):
     @classmethod
     def examples(cls) -> Iterable[Codec]:
         """Each effort, one of them near-lossless, one with errors that grow with the samples."""
-        return [cls(), cls(effort="best", max_error_dn=2), cls(effort="fast", relative_error_percent=1.0)]
+        return [cls(), cls(effort="best", max_error_dn=2), cls(effort="high", relative_error_percent=1.0)]
 
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """Streams "bands", the range and axis of each, and "samples"."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypress.rls import coder
+from hypress.rls import coder, interval
 from hypress.rls.efforts import Plan, plan
-from hypress.rls.kernel import PAD, code_scene
+from hypress.rls.kernel import code_scene
 from hypress.rls.tables import logistic, logit, thresholds
 
 
@@ -23,12 +23,12 @@ def encode(samples: NDArray[Any], bounds: NDArray[np.int64], effort: str, max_er
     size, room = 1, 0
     while size > room:
         room = max(size, 4 * samples.size + 64)
-        cube = _cube(samples.shape, chosen)
-        _inner(cube, len(samples))[:] = np.moveaxis(samples, 0, 2)
+        held = np.array(samples, np.int32, order="C")
         data = np.empty(room, np.uint8)
-        state = coder.start(data[:0])
-        _code(cube, state, data, True, bounds, max_error, relative, chosen)
-        size = coder.finish(state, data)
+        by = coder if chosen.contexts else interval
+        state = by.start(data[:0])
+        _code(held, state, data, True, bounds, max_error, relative, chosen)
+        size = by.finish(state, data)
     return data[:size].tobytes().rstrip(b"\0")
 
 
@@ -37,27 +37,18 @@ def decode(
 ) -> NDArray[np.int32]:
     """The samples `(band, y, x)`, int32; on other bytes, any within the bounds."""
     chosen = plan(effort, shape[0])
-    cube = _cube(shape, chosen)
+    samples = np.zeros(shape, np.int32)
     held = np.frombuffer(data, np.uint8).copy()
-    state = coder.start(held)
-    _code(cube, state, held, False, bounds, max_error, relative, chosen)
-    return np.ascontiguousarray(np.moveaxis(_inner(cube, shape[0]), 2, 0))
+    state = (coder if chosen.contexts else interval).start(held)
+    _code(samples, state, held, False, bounds, max_error, relative, chosen)
+    return samples
 
 
 def _code(
-    cube: Any, state: Any, data: Any, encode: bool, bounds: Any, max_error: int, relative: float, chosen: Plan
+    samples: Any, state: Any, data: Any, encode: bool, bounds: Any, max_error: int, relative: float, chosen: Plan
 ) -> None:
     lows, highs, modes = bounds
     code_scene(
-        cube, state, data, encode, lows, highs, modes, max_error, relative, chosen,
+        samples, state, data, encode, lows, highs, modes, max_error, relative, chosen,
         logistic(), logit(), thresholds(), coder.rates(),
     )  # fmt: skip
-
-
-def _cube(shape: tuple[int, ...], chosen: Plan) -> NDArray[np.int32]:
-    bands, rows, columns = shape
-    return np.zeros((rows + 2, columns + 2 * PAD, int(chosen.places[:, :, 0].max(initial=1)) + bands), np.int32)
-
-
-def _inner(cube: NDArray[np.int32], bands: int) -> NDArray[np.int32]:
-    return cube[1:-1, PAD:-PAD, -bands:]

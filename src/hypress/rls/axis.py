@@ -26,10 +26,16 @@ JUDGING = 0.999
 """What is kept of the advantages so far, whose sum decides whether the axis is used, at each sample."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def phase_of(code: int, frequency: int) -> int:
     """Phase of a code, for a frequency in 2⁻¹⁶ periods a code."""
     return ((code * frequency) & 0xFFFF) * PHASES >> 16
+
+
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+def until_renewal(seen: int, codes: int) -> int:
+    """How many samples more are seen, after so many, before boundaries are set anew: that takes time for each code."""
+    return max(64, seen // 8, codes // 32)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -73,7 +79,7 @@ def expect(edges: Any, codes: int, centre: float, half: float) -> None:
     edges[min(k + 1, codes)] -= height * (end - k)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def on_axis(axis: Any, codes: int, place: float) -> float:
     """Where a fractional code, from 0 to codes - 1, is on the axis: its whole number's middle is a code's middle."""
     i = int(place + 0.5)

@@ -27,7 +27,7 @@ STEEPENING = 0.002
 REMEMBERED = 256
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def squash(table: Any, t: float) -> float:
     """1 / (1 + exp(-t)), from its table."""
     place = (min(max(t, -float(FAR)), float(FAR)) + FAR) * FINE
@@ -35,7 +35,7 @@ def squash(table: Any, t: float) -> float:
     return table[i] + (place - i) * (table[i + 1] - table[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def stretch(table: Any, p: float) -> float:
     """ln(p / (1 - p)), from its table."""
     place = min(max(p, 0.0), 1.0) * PARTS
@@ -67,7 +67,7 @@ def code_bit(state: Any, data: Any, chance: int, bit: int, encode: bool) -> int:
     return bit
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def boundary_at(place: float, axis: Any, gaps: bool, offset: float, step: float, low: int, high: int) -> int:
     """The first boundary in `low … high` that is not below `place`."""
     if gaps:

@@ -55,15 +55,15 @@ class Effort(NamedTuple):
     """Predictors, the first being the one that the others are mixed into; and what else costs time."""
 
     predictors: tuple[Predictor, ...]
+    learns: int
+    """Once a band is known a little, one sample in so many is learnt from: 1 or 2."""
     contexts: int
-    """How many of the contexts correct the probabilities."""
-    thinned: bool
-    """Whether, once a band is known a little, only every second sample is learnt from."""
+    """How many contexts correct the probabilities of binary decisions; 0: samples are coded at once, by intervals."""
 
 
 EFFORTS = {
-    "fast": Effort((Predictor(8, 4, (4,), 0.9995, 0.2, 256),), 1, True),
-    "default": Effort((Predictor(20, 4, (4,), 0.9995, 0.2, 128),), 2, True),
+    "default": Effort((Predictor(8, 3, (2,), 0.9995, 0.2, 256),), 2, 0),
+    "high": Effort((Predictor(20, 4, (4, 4), 0.9995, 0.2, 128),), 1, 0),
     "best": Effort(
         (
             Predictor(32, 4, (4, 4), 0.9995, 0.2, 64),
@@ -71,8 +71,8 @@ EFFORTS = {
             Predictor(16, 6, (8, 4), 0.998, 100.0, 16),
             Predictor(8, 4, (4,), 0.995, 0.02, 16),
         ),
+        1,
         3,
-        False,
     ),
 }
 
@@ -92,6 +92,9 @@ class Plan(NamedTuple):
     periods: NDArray[np.int64]
     contexts: int
     thinned: int
+    """A sample is learnt from where this has no bit in common with the sum of its row and column."""
+    back: int
+    """Bands before that any of them looks at."""
 
 
 @cache
@@ -114,5 +117,6 @@ def plan(effort: str, bands: int) -> Plan:
         np.array([p.softness for p in predictors]),
         np.array([p.period for p in predictors], np.int64),
         chosen.contexts,
-        int(chosen.thinned),
+        chosen.learns - 1,
+        int(places[:, :, 0].max(initial=1)),
     )

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypress.rls import axis as spaced
-from hypress.rls import coder, kernel, regression, tables
+from hypress.rls import kernel, regression
 from hypress.rls.efforts import CONSTANT, EFFORTS, LOOSE, RIDGE, Predictor
+from hypress.rls.reference_coding import Axis, ByDecisions, ByIntervals, Even
 
 
 def encode(samples: NDArray[Any], bounds: NDArray[np.int64], effort: str, max_error: int, relative: float) -> bytes:
     """The bytes of `rls.encode`."""
-    scene, writer = np.array(samples, np.int64), Writer()
-    contexts = EFFORTS[effort].contexts
-    corrections = Corrections(contexts)
+    scene, contexts = np.array(samples, np.int64), EFFORTS[effort].contexts
+    writer: Any = ByDecisions(contexts) if contexts else ByIntervals()
     magnitudes = Magnitudes()
     nothing = Errors(scene.shape[1:], 0.0, None)
     nothing.mean = 8.0
@@ -36,7 +35,7 @@ def encode(samples: NDArray[Any], bounds: NDArray[np.int64], effort: str, max_er
                 centre = band.predict(y, x)
                 level = kernel.level_of.py_func(around)
                 spread = magnitudes.spread(level)
-                found = [level, *_contexts(errors, before, earlier, ratio, 1.0 / spread, y, x)][:contexts]
+                found = [level, *_contexts(errors, before, earlier, ratio, 1.0 / spread, y, x)]
                 limit = max_error if relative <= 0 else min(max_error, int(abs(centre) * relative))
                 value = int(scene[z, y, x])
                 if limit:
@@ -45,7 +44,7 @@ def encode(samples: NDArray[Any], bounds: NDArray[np.int64], effort: str, max_er
                     wrong = value - middle
                     index = (wrong + limit) // step if wrong >= 0 else -((limit - wrong) // step)
                     cells = Even(-0.5 * step, float(step))
-                    writer.integer(index, least, most, centre - middle, spread, cells, corrections, found)
+                    writer.integer(index, least, most, centre - middle, spread, cells, found)
                     value = min(max(middle + index * step, low), high)
                 else:
                     if gaps:
@@ -53,7 +52,7 @@ def encode(samples: NDArray[Any], bounds: NDArray[np.int64], effort: str, max_er
                     bent = gaps is not None and gaps.favour > 0
                     place = gaps.place(centre - low) if gaps and bent else centre - low
                     even: Any = gaps if bent else Even(-0.5, 1.0)
-                    writer.integer(value - low, 0, high - low, place, spread, even, corrections, found)
+                    writer.integer(value - low, 0, high - low, place, spread, even, found)
                     if gaps:
                         gaps.see(value - low, centre - low, spread)
                 scene[z, y, x] = value
@@ -77,6 +76,7 @@ class LeastSquares:
         self.start, self.ridge, self.fade, self.gain = start, ridge, 1 / keep, 1.0
         self.weights = list(start)
         self.sums = np.zeros((len(start), len(start) + 1))
+        self.waiting: list[tuple[NDArray[np.float64], float]] = []
 
     def solve(self) -> None:
         """Renew the weights by elimination, in the order of the kernel."""
@@ -88,10 +88,17 @@ class LeastSquares:
                 system[:, size] -= whole[:, k] * known
         for k in range(size):
             system[k, k] += self.gain * self.ridge[k]
-        for k in range(size):
-            inverse = 1.0 / system[k, k]
-            for i in range(k + 1, size):
-                system[i, i:] -= system[k, i] * inverse * system[k, i:]
+        for lo in range(0, size, regression.TOGETHER):
+            rows = range(lo, min(lo + regression.TOGETHER, size))
+            factors = []
+            for k in rows:
+                factors.append(-1.0 / system[k, k])
+                for i in range(k + 1, rows.stop):
+                    system[i, i:] += factors[-1] * system[k, i] * system[k, i:]
+            for i in range(rows.stop, size):
+                system[i, i:] += _together(
+                    [f * system[k, i] * system[k, i:] for f, k in zip(factors, rows, strict=True)]
+                )
         change = [0.0] * size
         for i in reversed(range(size)):
             value = float(system[i, size])
@@ -102,13 +109,21 @@ class LeastSquares:
 
     def learn(self, inputs: list[float], value: float, gain: float) -> None:
         """Add a sample."""
-        row = np.array([*inputs, value])
-        for i in range(len(inputs)):
-            self.sums[i, i:] += gain * row[i] * row[i:]
+        self.waiting.append((np.array([*inputs, value]), gain))
         self.gain *= self.fade
-        if self.gain > regression.HUGE:
-            self.sums *= 1.0 / self.gain
-            self.gain = 1.0
+        if len(self.waiting) == regression.TOGETHER:
+            for i in range(len(inputs)):
+                self.sums[i, i:] += _together([gain * row[i] * row[i:] for row, gain in self.waiting])
+            self.waiting.clear()
+            if self.gain > regression.HUGE:
+                self.sums *= 1.0 / self.gain
+                self.gain = 1.0
+
+
+def _together(terms: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The sum of eight."""
+    a, b, c, d, e, f, g, h = terms
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 class Band:
@@ -118,7 +133,7 @@ class Band:
         self.scene, self.z, self.variance, self.low, self.high = scene, z, variance, low, high
         bands = len(scene)
         chosen = EFFORTS[effort]
-        self.thinned = chosen.thinned
+        self.learns = chosen.learns
         self.predictors: list[Predictor] = [
             p._replace(bands=min(p.bands, bands - 1), round=p.round[: bands - 1]) for p in chosen.predictors
         ]
@@ -156,7 +171,8 @@ class Band:
                     fit.solve()
                     self.due[k] = self.learnt + min(p.period, max(8, self.learnt // 8))
                 self.inputs.append(inputs)
-                self.predicted.append(self._clip(_weigh(inputs, fit.weights)))
+                value = _weigh(inputs, fit.weights)
+                self.predicted.append(self._clip(value) if len(self.fits) > 1 else value)
             centre = self.predicted[0]
             self.apart = [p - centre for p in self.predicted[1:]]
             if self.apart:
@@ -164,12 +180,12 @@ class Band:
                     self.mixture.solve()
                 for weight, apart in zip(self.mixture.weights, self.apart, strict=True):
                     centre += weight * apart
-        return self._clip(math.floor(self._clip(centre) * kernel.POINT + 0.5) / kernel.POINT)
+        return self._clip(math.floor(centre * kernel.POINT + 0.5) / kernel.POINT)
 
     def learn(self, y: int, x: int, around: float, wrong: float, limit: int) -> None:
         """Learn from the sample, known by now, whose prediction was wrong by so much."""
         self.seen += 1
-        if y == 0 or (self.seen > kernel.WARM and self.thinned and (x + y) % 2):
+        if y == 0 or (self.seen > kernel.WARM and (x + y) % self.learns):
             return
         value = self.at(0, y, x)
         local = 1.5 * around * around + 0.3 * wrong * wrong + 0.1 + limit * limit / 3.0
@@ -278,173 +294,3 @@ class Magnitudes:
         if self.seen[level] > kernel.FADING:
             self.sums[level] *= 0.5
             self.seen[level] *= 0.5
-
-
-# --- cells ------------------------------------------------------------------------------------------
-
-
-class Even:
-    """Boundaries at equal steps."""
-
-    def __init__(self, offset: float, step: float) -> None:
-        self.offset, self.step = offset, step
-
-    def boundary(self, index: int) -> float:
-        """Where the cell `index` begins."""
-        return self.offset + self.step * index
-
-    def first_from(self, place: float, low: int, high: int) -> int:
-        """The first boundary in `low … high` that is not below `place`."""
-        return int(min(max(math.ceil((place - self.offset) / self.step), low), high))
-
-
-class Axis:
-    """Boundaries as learnt from the codes met."""
-
-    def __init__(self, codes: int, frequency: int) -> None:
-        self.codes, self.frequency = codes, frequency
-        self.bounds = [float(i) for i in range(codes + 1)]
-        self.met, self.expected = [0.0] * codes, np.zeros(codes + 1)
-        self.seen, self.renewal, self.favour = 0, 64, 0.0
-
-    def boundary(self, index: int) -> float:
-        """Where the cell `index` begins."""
-        return self.bounds[index]
-
-    def first_from(self, place: float, low: int, high: int) -> int:
-        """The first boundary in `low … high` that is not below `place`."""
-        return next((i for i in range(low, high) if self.bounds[i] >= place), high)
-
-    def place(self, centre: float) -> float:
-        """Where a fractional code is on the axis."""
-        i = int(centre + 0.5)
-        return self.bounds[i] + (centre + 0.5 - i) * (self.bounds[i + 1] - self.bounds[i])
-
-    def renew_if_due(self) -> None:
-        """Renew the boundaries when there is enough that is new."""
-        if self.seen < self.renewal:
-            return
-        self.renewal = self.seen + max(64, self.seen // 16, self.codes // 32)
-        expected = [max(float(e), 0.0) for e in _running(self.expected[:-1])]
-        phases = [self.frequency * code % 65536 * spaced.PHASES >> 16 for code in range(self.codes)]
-        met_phase, expected_phase = [spaced.PHASE_DOUBT] * spaced.PHASES, [spaced.PHASE_DOUBT] * spaced.PHASES
-        for phase, met, hoped in zip(phases, self.met, expected, strict=True):
-            expected_phase[phase] += hoped
-            met_phase[phase] += met
-        for code, phase in enumerate(phases):
-            usual = met_phase[phase] / expected_phase[phase] if self.frequency else 1.0
-            width = usual * (self.met[code] + spaced.DOUBT) / (expected[code] * usual + spaced.DOUBT)
-            self.bounds[code + 1] = self.bounds[code] + min(max(width, spaced.NARROWEST), spaced.WIDEST)
-
-    def see(self, code: int, centre: float, spread: float) -> None:
-        """Learn from a code, and whether the axis made it likelier."""
-        self.seen += 1
-        low, high = max(centre - 2.0 * spread, 0.0), min(centre + 2.0 * spread, self.codes - 1.0)
-        gained = 0.0
-        if high - low >= 0.5:
-            mean = (self.place(high) - self.place(low)) / (high - low)
-            width = self.bounds[code + 1] - self.bounds[code]
-            gained = (width - mean) / (width + mean)
-        self.favour = spaced.JUDGING * self.favour + gained
-        self.met[code] += 1.0
-        for half in (1.5 * spread + 0.5, 3.75 * spread + 0.5):
-            start = min(max(centre + 0.5 - half, 0.0), self.codes - 1.0)
-            end = min(max(centre + 0.5 + half, start + 1.0), float(self.codes))
-            height = 0.5 / (end - start)
-            for sign, edge in ((1.0, start), (-1.0, end)):
-                i = int(edge)
-                self.expected[i] += sign * (height * (1.0 - (edge - i)))
-                self.expected[min(i + 1, self.codes)] += sign * (height * (edge - i))
-
-
-def _running(values: NDArray[np.float64]) -> list[float]:
-    total, out = 0.0, []
-    for value in values:
-        total += float(value)
-        out.append(total)
-    return out
-
-
-# --- coding -----------------------------------------------------------------------------------------
-
-
-class Corrections:
-    """What contexts have taught about each kind of decision."""
-
-    def __init__(self, contexts: int) -> None:
-        self.biases: list[dict[tuple[int, int], list[float]]] = [{} for _ in range(contexts)]
-        self.steep = [1.0] * coder.NODES
-
-    def chance(self, kind: int, known: float, found: list[int]) -> float:
-        """Probability of a one."""
-        t = self.steep[kind] * known
-        for biases, context in zip(self.biases, found, strict=True):
-            t += biases.get((context, kind), [0.0])[0]
-        return coder.squash.py_func(tables.logistic(), t)
-
-    def learn(self, kind: int, known: float, found: list[int], error: float) -> None:
-        """Learn from the bit minus its probability."""
-        self.steep[kind] += coder.STEEPENING * error * known
-        for biases, context in zip(self.biases, found, strict=True):
-            held = biases.setdefault((context, kind), [0.0, 0])
-            held[0] += float(coder.rates()[int(held[1])]) * error
-            held[1] = min(held[1] + 1, coder.REMEMBERED - 1)
-
-
-class Writer:
-    """Binary arithmetic coder with integers of any length: the fraction's interval, never cut."""
-
-    def __init__(self) -> None:
-        self.low, self.high, self.out = 0, 0xFFFFFFFF, bytearray()
-
-    def bit(self, chance: int, bit: int) -> None:
-        """Code a bit whose probability of a one is `chance` of 65536."""
-        middle = self.low + (self.high - self.low) * chance // 65536
-        self.low, self.high = (self.low, middle) if bit else (middle + 1, self.high)
-        while self.low >> 24 == self.high >> 24:
-            self.out.append(self.high >> 24)
-            self.low, self.high = self.low << 8 & 0xFFFFFFFF, self.high << 8 & 0xFFFFFFFF | 255
-
-    def finish(self) -> bytes:
-        """The stream without trailing zeros."""
-        self.out.append(self.high >> 24)
-        return bytes(self.out).rstrip(b"\0")
-
-    def integer(
-        self, value: int, low: int, high: int, centre: float, spread: float, cells: Any,
-        corrections: Corrections, found: list[int],
-    ) -> None:  # fmt: skip
-        """Code `value`, one of `low … high`."""
-        cuts, logistic, logit = tables.thresholds(), tables.logistic(), tables.logit()
-        high, at_low, at_high, inverse = high + 1, 0.0, 1.0, 1.0 / spread
-        node, steps, tail = 1, 0, 0
-        while high - low > 1:
-            outside = steps >= tables.DEPTH and node in (coder.LEAVES, 2 * coder.LEAVES - 1)
-            above = node == 2 * coder.LEAVES - 1
-            if steps < tables.DEPTH:
-                kind, cut = node, float(cuts[node])
-            elif outside and tail < tables.TAIL:
-                cut = float(cuts[coder.LEAVES + tail]) * (1 if above else -1)
-                kind = coder.LEAVES + tail + (tables.TAIL if above else 0)
-            else:
-                kind = coder.HALVING
-            halving = kind == coder.HALVING
-            at = (low + high) >> 1 if halving else cells.first_from(centre + spread * cut, low, high)
-            if low < at < high:
-                below = coder.squash.py_func(logistic, (cells.boundary(at) - centre) * inverse)
-                whole = at_high - at_low
-                known = coder.stretch.py_func(logit, (at_high - below) / whole if whole > 1e-12 else 0.5)
-                chance = corrections.chance(kind, known, found)
-                bit = int(value >= at)
-                self.bit(min(max(int(chance * 65536.0), coder.LEAST), 65536 - coder.LEAST), bit)
-                corrections.learn(kind, known, found, bit - chance)
-                if bit:
-                    low, at_low = at, below
-                else:
-                    high, at_high = at, below
-            else:
-                bit = int(at <= low)
-            if steps < tables.DEPTH:
-                node, steps = 2 * node + bit, steps + 1
-            elif not halving:
-                tail = tail + 1 if bit == above else tables.TAIL
