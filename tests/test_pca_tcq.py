@@ -15,12 +15,14 @@ from hypress.entropy.rangecoder import Context, Encoder, as_array, finish_encode
 from hypress.errors import CodestreamError
 from hypress.metrics import Tally
 from hypress.tcq import band, coder, stream, trellis
-from hypress.tcq.axes import cheapest_axes, turn_planes
+from hypress.tcq.axes import cheapest_axes, covariances_of, turn_planes
 from hypress.tcq.classes import CLASSES, INDICES, MOST_EXPECTED, class_of, octaves
+from hypress.tcq.halves import LARGE, halves, project, side_by_side, spectrum_of
 from hypress.tcq.reference import octaves_reference, questions_reference
 from hypress.tcq.subbands import TWO_LANES, Layout
-from hypress.transforms.allocation import Spectrum, plan
-from hypress.transforms.rotation import cheapest_rotation
+from hypress.transforms import pca
+from hypress.transforms.allocation import Plan, Spectrum, plan
+from hypress.transforms.rotation import block_covariances, cheapest_rotation
 from hypress.valid import told
 
 ALONE = np.zeros((0, 1, 1), np.int32)
@@ -279,7 +281,47 @@ def test_without_sweeps_the_plan_is_that_of_the_klt():
     ours = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(4e4), 0)
     theirs = plan(samples, spectrum, bits=4e4, sweeps=0)
     assert np.array_equal(ours.axes, theirs.axes)
-    assert math.isclose(ours.level, theirs.level)
+    assert math.isclose(ours.level, theirs.level, rel_tol=1e-5)
+
+
+def test_halves_come_to_the_whole():
+    samples = scene(bands=60, rows=71, columns=75)
+    assert len(halves(71, samples.size)) == 2
+    ours, theirs = spectrum_of(samples), Spectrum.of(samples)
+    assert np.allclose(ours.means, theirs.means, rtol=1e-12)
+    assert np.allclose(ours.variances, theirs.variances, rtol=1e-9, atol=1e-6)
+    analysis = theirs.axes[:, :9].T
+    assert np.allclose(
+        project(samples, theirs.means, analysis), pca.project(samples, theirs.means, analysis), atol=0.01
+    )
+
+
+def test_halves_of_little_are_one():
+    assert halves(1, LARGE) == [slice(0, 1)]
+    assert halves(9, LARGE - 1) == [slice(0, 9)]
+    assert side_by_side(lambda n: n * n, range(7)) == [0, 1, 4, 9, 16, 25, 36]
+
+
+@pytest.mark.parametrize("shape", [(5, 61, 47), (3, 7, 1), (2, 1, 1), (0, 1, 1)], ids=str)
+def test_covariances_are_those_of_the_blocks(shape):
+    planes = laplacian(15, 50, shape)
+    ours, sizes = covariances_of(planes)
+    theirs, their_sizes = block_covariances(planes)
+    assert np.array_equal(sizes, their_sizes)
+    lower = np.tril(np.ones(shape[:1] * 2))[..., None]
+    assert np.allclose(ours, theirs * lower, atol=1e-5 * theirs.max(initial=0))
+
+
+def test_low_rates_keep_more_components():
+    random = np.random.default_rng(16)
+    energies = np.geomspace(1e6, 1e-2, 60)[:, None, None] * random.gamma(0.3, 3, (60, 50, 50))
+    noise = np.sqrt(energies) * random.normal(size=energies.shape)
+    samples = np.rint(np.tensordot(np.linalg.qr(random.normal(size=(60, 60)))[0], noise, 1)).astype(np.int16)
+    spectrum, more = Spectrum.of(samples), []
+    for rate in (0.1, 4.0):
+        ours = cheapest_axes(samples, spectrum, lambda plan, rate=rate: plan.for_bits(rate * samples.size), 0)
+        more.append(ours.basis().components - Plan.basis(ours).components)
+    assert more[0] > 0 == more[1]
 
 
 # --- the codec -------------------------------------------------------------------------------------

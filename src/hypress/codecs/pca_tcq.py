@@ -25,8 +25,9 @@ from hypress.errors import CodestreamError
 from hypress.tcq import stream
 from hypress.tcq.axes import cheapest_axes
 from hypress.tcq.encoder import Effort, Encoder
+from hypress.tcq.halves import spectrum_of
 from hypress.tcq.subbands import Layout
-from hypress.transforms.allocation import LEAST_LEVEL, Spectrum
+from hypress.transforms.allocation import LEAST_LEVEL
 
 HEAD = struct.Struct(">fB")
 """Start of "coefficients": the lattice step, and the wavelet splits."""
@@ -73,18 +74,18 @@ class PcaTcq(Codec):
 
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """Streams "basis" and "coefficients"."""
-        spectrum, effort = Spectrum.of(samples), EFFORTS[self.effort]
+        spectrum, effort = spectrum_of(samples), EFFORTS[self.effort]
         if self.mse is None:
             budget = int(self.rate_bpppc * samples.size / 8)
             chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(8.0 * budget), effort.sweeps)
         else:
             budget, wanted = UNBOUNDED, self.mse * len(samples)
             chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_error(wanted, spectrum), effort.sweeps)
-        chosen, basis, _ = basis_within(chosen, budget)
+        chosen, basis, head = basis_within(chosen, budget)
         while self.mse is not None and spectrum.outside(basis) > OUTSIDE * self.mse and chosen.level > LEAST_LEVEL:
-            chosen, basis, _ = basis_within(chosen.at(chosen.level / 2), budget)
+            chosen, basis, head = basis_within(chosen.at(chosen.level / 2), budget)
         if basis.components:
-            encoder = Encoder(samples, chosen, basis, write_basis, self.levels)
+            encoder = Encoder(samples, chosen, basis, head, write_basis, self.levels)
             if self.mse is None:
                 found = encoder.within(budget - HEAD.size, effort)
             else:

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypress.tcq.coder import bits_of, costs_of, decode_plane, encode_plane
-from hypress.tcq.expectations import FIRST_MEAN, MEMORY, expect, learn, nothing_before
+from hypress.tcq.expectations import FIRST_MEAN, MEMORY, beside, expect, learn, nothing_before
 from hypress.tcq.trellis import quantise
 
 STALE = 2048
@@ -38,7 +38,7 @@ def look(
     indices, classes = np.empty((rows, columns), np.int32), np.empty((rows, columns), np.int32)
     mean: Any = np.int64(FIRST_MEAN)
     for c in range(components):
-        known = siblings[min(c, siblings.shape[0] - 1)] if siblings.shape[0] else siblings[:, 0]
+        known = beside(siblings, c)
         expect(lattice[c], elsewhere, known, mean, around, classes)
         for y in range(rows):
             for x in range(columns):
@@ -83,7 +83,7 @@ def encode(
     for c in range(components):
         if age > STALE:
             costs, age = costs_of(states), 0
-        known = siblings[min(c, siblings.shape[0] - 1)] if siblings.shape[0] else siblings[:, 0]
+        known = beside(siblings, c)
         expect(lattice[c], elsewhere, known, mean, around, classes)
         departure, so_far = 0.0, spent(coder)
         if goal > 0:
@@ -115,6 +115,6 @@ def decode(
     active, elsewhere, around = nothing_before(rows, columns)
     mean: Any = np.int64(FIRST_MEAN)
     for c in range(components):
-        known = siblings[min(c, siblings.shape[0] - 1)] if siblings.shape[0] else siblings[:, 0]
+        known = beside(siblings, c)
         decode_plane(lattice[c], elsewhere, known, mean, around, data, states, coder, signed[c])
         mean = learn(lattice[c], min(c + 1, MEMORY), active, elsewhere)

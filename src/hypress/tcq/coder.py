@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hypress.entropy.rangecoder import MASK32, TOP, _shift, adapt, contexts
 from hypress.tcq.classes import CLASSES, INDICES, PLACE, QUESTIONS
-from hypress.tcq.expectations import MEAN, SHARES, WINDOW, expected_class
+from hypress.tcq.expectations import MEAN, WINDOW, expected_class, lines, mean_with
 from hypress.tcq.trellis import LARGEST, NEXT
 
 LIMIT = 250
@@ -94,34 +94,28 @@ def encode_plane(
                     coder[0] = low
                     _shift(coder, buffer)
                     low = coder[0]
+            # As they are, 50 bits at most: the Exp-Golomb code of what is above all questions, low bits, and sign.
+            plain, count = magnitude & ((1 << shift) - 1), shift
             if high >= INDICES:
-                beyond = high - INDICES + 1
-                length = 0
+                beyond, length = high - INDICES + 1, 0
                 while beyond >> (length + 1):
                     length += 1
-                low, width = _plain(low, width, coder, buffer, (1 << (length + 1)) - 2, length + 1)
-                low, width = _plain(low, width, coder, buffer, beyond, length)
-            if shift:
-                low, width = _plain(low, width, coder, buffer, magnitude, shift)
+                ones = (1 << (length + 1)) - 2
+                plain |= (ones << length | (beyond - (1 << length))) << shift
+                count += 2 * length + 1
             if magnitude:
-                low, width = _plain(low, width, coder, buffer, 1 if index < 0 else 0, 1)
+                plain, count = plain << 1 | (index < 0), count + 1
+            for place in range(count - 1, -1, -1):
+                width >>= 1
+                if (plain >> place) & 1:
+                    low += width
+                while width < TOP:
+                    width <<= 8
+                    coder[0] = low
+                    _shift(coder, buffer)
+                    low = coder[0]
             trellis = NEXT[trellis, magnitude & 1]
     coder[0], coder[1] = low, width
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _plain(low: Any, width: Any, coder: Any, out: Any, value: Any, bits: Any) -> tuple[Any, Any]:
-    """The low bits of a value, each at a cost of one bit."""
-    for place in range(bits - 1, -1, -1):
-        width >>= 1
-        if (value >> place) & 1:
-            low += width
-        while width < TOP:
-            width <<= 8
-            coder[0] = low
-            _shift(coder, out)
-            low = coder[0]
-    return low, width
 
 
 @njit(nogil=True, cache=True)
@@ -143,8 +137,7 @@ def decode_plane(
     code, width, position = coder[0], coder[1], coder[2]
     around[:2] = mean // MEAN
     for y in range(rows):
-        here, above, higher = around[y + 2], around[y + 1], around[y]
-        here[0] = here[1] = above[2]
+        here, above, higher = lines(around, y)
         for x in range(columns):
             sibling = np.int64(siblings[y, x]) if siblings.size else np.int64(-1)
             kind = expected_class(here, above, higher, x, elsewhere[y, x], sibling, mean)
@@ -182,7 +175,7 @@ def decode_plane(
                 signed[y, x] = 0
             lattice[y, x] = reached
             here[x + 2] = reached
-            mean += (((reached << 8) - mean) * SHARES[seen]) >> 16
+            mean = mean_with(mean, reached, seen)
             seen = min(seen + 1, WINDOW)
             trellis = NEXT[trellis, magnitude & 1]
         here[columns + 2] = here[columns + 1]
@@ -218,12 +211,12 @@ def bits_of(indices: NDArray[np.int32], classes: NDArray[np.int32], costs: NDArr
     total, trellis = 0.0, np.int64(0)
     for y in range(indices.shape[0]):
         for x in range(indices.shape[1]):
-            magnitude = abs(np.int64(indices[y, x]))
-            shift = classes[y, x] >> PLACE
-            cost = costs[trellis & 1, classes[y, x] & 255]
+            magnitude, quantiser = abs(np.int64(indices[y, x])), trellis & 1
+            shift, scale = classes[y, x] >> PLACE, classes[y, x] & 255
             high = magnitude >> shift
-            total += cost[min(high, INDICES - 1)] + shift
+            total += costs[quantiser, scale, min(high, INDICES - 1)] + shift
             if high >= INDICES:
-                total += (high - INDICES + 1) * (cost[INDICES - 1] - cost[INDICES - 2])
+                steep = costs[quantiser, scale, INDICES - 1] - costs[quantiser, scale, INDICES - 2]
+                total += (high - INDICES + 1) * steep
             trellis = NEXT[trellis, magnitude & 1]
     return total

@@ -70,6 +70,26 @@ def expected_class(here: Any, above: Any, higher: Any, x: Any, elsewhere: Any, s
     return class_of(min((expected * HUNDREDTH) >> 16, MOST_EXPECTED))
 
 
+@njit(nogil=True, cache=True, inline="always")
+def lines(around: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Line `y` and the two above it, of `around`; west of it lies what is first above."""
+    here, above, higher = around[y + 2], around[y + 1], around[y]
+    here[0] = here[1] = above[2]
+    return here, above, higher
+
+
+@njit(nogil=True, cache=True, inline="always")
+def mean_with(mean: Any, reached: Any, seen: Any) -> Any:
+    """The mean so far, of which there are `seen` magnitudes now, with the one that was `reached`."""
+    return mean + ((((reached << 8) - mean) * SHARES[seen]) >> 16)
+
+
+@njit(nogil=True, cache=True)
+def beside(siblings: NDArray[np.int32], component: int) -> Any:
+    """The magnitudes `(y, x)` of other orientations in a component; nothing where none are known."""
+    return siblings[component] if siblings.shape[0] else siblings[:, 0]
+
+
 @njit(nogil=True, cache=True)
 def expect(
     lattice: NDArray[np.int32],
@@ -84,14 +104,13 @@ def expect(
     seen: Any = np.int64(2)
     around[:2] = mean // MEAN
     for y in range(rows):
-        here, above, higher = around[y + 2], around[y + 1], around[y]
-        here[0] = here[1] = above[2]
+        here, above, higher = lines(around, y)
         for x in range(columns):
             sibling = np.int64(siblings[y, x]) if siblings.size else np.int64(-1)
             classes[y, x] = expected_class(here, above, higher, x, elsewhere[y, x], sibling, mean)
             reached = np.int64(lattice[y, x])
             here[x + 2] = reached
-            mean += (((reached << 8) - mean) * SHARES[seen]) >> 16
+            mean = mean_with(mean, reached, seen)
             seen = min(seen + 1, WINDOW)
         here[columns + 2] = here[columns + 1]
 

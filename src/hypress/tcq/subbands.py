@@ -7,20 +7,19 @@ details, which are half of all coefficients, the other the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypress.once import once
+from hypress.tcq.halves import LARGE, T, halves, side_by_side
 from hypress.transforms import dwt3d
 from hypress.transforms.dwt3d import Levels, Subband
 
-TWO_LANES = 1 << 17
+TWO_LANES = LARGE
 """Coefficients from which on there are two lanes: each of them learns by itself."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,8 @@ class Layout:
 
     def _by_halves(self, transform: Callable[..., Any], planes: NDArray[Any]) -> NDArray[Any]:
         """All planes transformed in place, two threads taking half of them each."""
-        middle = len(planes) // 2 if planes.size >= TWO_LANES else 0
-        with ThreadPoolExecutor(2) as pool:
-            halves = [half for half in (planes[:middle], planes[middle:]) if len(half)]
-            list(pool.map(lambda half: transform(half, Levels(0, self.levels), reversible=False), halves))
+        parts = [planes[half] for half in halves(len(planes), planes.size)]
+        side_by_side(lambda half: transform(half, Levels(0, self.levels), reversible=False), parts)
         return planes
 
     def siblings(self, lane: Sequence[int], place: int, known: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
@@ -77,10 +74,7 @@ class Layout:
 
     def each_lane(self, work: Callable[[int], T]) -> list[T]:
         """`work(lane)` of all lanes, side by side."""
-        if len(self.lanes) == 1:
-            return [work(0)]
-        with ThreadPoolExecutor(len(self.lanes)) as pool:
-            return list(pool.map(work, range(len(self.lanes))))
+        return side_by_side(work, range(len(self.lanes)))
 
 
 def _fitted(magnitudes: NDArray[np.int32], shape: tuple[int, ...]) -> Any:

@@ -131,33 +131,33 @@ def quantise(
     for y in range(rows):
         spent[i & 1] -= spent[i & 1].min()
         for x in range(columns):
-            before, longer = spent[i & 1], spent[~i & 1]
+            # No views of arrays within this loop: numba would count references to them at each coefficient.
             magnitude = min(abs(np.float64(values[y, x])) * inverse, float(LARGEST))
             shift, scale = classes[y, x] >> PLACE, classes[y, x] & 255
-            for quantiser in range(2):
-                cost, even, odd = costs[quantiser, scale], 2 * quantiser, 2 * quantiser + 1
-                best[even] = magnitude * magnitude + weight * (cost[0] + shift)
-                best[odd] = _FAR
-                tried[i, even] = tried[i, odd] = 0
+            for q in range(2):
+                best[2 * q] = magnitude * magnitude + weight * (costs[q, scale, 0] + shift)
+                best[2 * q + 1] = _FAR
+                tried[i, 2 * q] = tried[i, 2 * q + 1] = 0
                 if magnitude > LEAST:
-                    near = int((magnitude + quantiser) * 0.5)
-                    for k in range(max(near, 1), near + 2):
+                    near = int((magnitude + q) * 0.5)
+                    for parity in range(2):
+                        k = near | 1 if parity else (near + 1) & -2
                         high = k >> shift
-                        rate = cost[min(high, INDICES - 1)] + shift
+                        rate = costs[q, scale, min(high, INDICES - 1)] + shift
                         if high >= INDICES:
-                            rate += (high - INDICES + 1) * (cost[INDICES - 1] - cost[INDICES - 2])
-                        error = magnitude - (2 * k - quantiser)
+                            steep = costs[q, scale, INDICES - 1] - costs[q, scale, INDICES - 2]
+                            rate += (high - INDICES + 1) * steep
+                        error = magnitude - (2 * k - q)
                         total = error * error + weight * rate
-                        which = even + (k & 1)
-                        if total < best[which]:
-                            best[which] = total
-                            tried[i, which] = k
+                        if k and total < best[2 * q + parity]:
+                            best[2 * q + parity] = total
+                            tried[i, 2 * q + parity] = k
             ways = 0
             for after in range(STATES):
-                one = before[BEFORE[after, 0, 0]] + best[BEFORE[after, 0, 1]]
-                two = before[BEFORE[after, 1, 0]] + best[BEFORE[after, 1, 1]]
+                one = spent[i & 1, BEFORE[after, 0, 0]] + best[BEFORE[after, 0, 1]]
+                two = spent[i & 1, BEFORE[after, 1, 0]] + best[BEFORE[after, 1, 1]]
                 ways |= (two < one) << after
-                longer[after] = min(one, two)
+                spent[~i & 1, after] = min(one, two)
             came[i] = ways
             i += 1
     state, squares = np.int64(np.argmin(spent[i & 1])), 0.0
