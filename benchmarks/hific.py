@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 import hypress
@@ -30,16 +31,19 @@ GENERATIVE = ["hific", "hific_se", "hific_3d"]
 OTHERS = ["jpeg2000", "pca_jpeg2000"]
 SHOWN, ENLARGED = "jasper_ridge", 3
 """The scene of Figure 3, and how many pixels make one of it along a side."""
-BUDGET = {"steps": 200, "validate_every": 200, "checkpoint_every": 10_000, "warmup": 30}
+BUDGET = {"steps": 100, "validate_every": 100, "checkpoint_every": 10_000, "warmup": 30}
 """Of a training of Table 2."""
 PLACEMENTS = {
     "none": {},
     "SE: first layer of the encoder": {"squeeze": "first"},
     "SE: first layer, and after norms of the encoder": {"squeeze": "encoder"},
     "SE: after norms of both": {"squeeze": "norms"},
+    "SE: after norms of both, not held sparse": {"squeeze": "norms"},
     "3-D: everywhere": {"cubes": "everywhere"},
     "3-D: first of the encoder, last of the generator": {"cubes": "ends"},
 }
+LOSSES = {"SE: after norms of both, not held sparse": {"sparsity": 0.0}}
+"""Of a placement that is trained with other weights of losses."""
 
 Point = tuple[float, float, float, float]
 """Bits per pixel, PSNR, spectral angle, SSIM."""
@@ -139,7 +143,11 @@ def placements(folder: Path) -> Iterator[str]:
     for name, change in PLACEMENTS.items():
         with tempfile.TemporaryDirectory() as there:
             out = Path(there) / "w.safetensors"
-            changes = {**BUDGET, "architecture": {**shipped.architecture, **change}}
+            changes = {
+                **BUDGET,
+                "architecture": {**shipped.architecture, **change},
+                "generative": {**msgspec.structs.asdict(shipped.generative), **LOSSES.get(name, {})},
+            }
             result = train("hific", [folder], out, changes=changes, device="cpu")
             tensors = pretrained.read(out).tensors
         count = sum(t.size for key, t in tensors.items() if key.startswith(("encoder.", "generator.")))

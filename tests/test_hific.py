@@ -9,6 +9,7 @@ import pytest
 
 import elsewhere
 import hypress
+from counted_bits import count_bits
 from hypress.codec import Spec
 from hypress.codestream import unpack
 from hypress.errors import CodestreamError, ConfigurationError, GoalError, WeightsError
@@ -397,19 +398,9 @@ def test_fixed_point_follows_the_network_that_was_trained(tmp_path):
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_rate_in_the_loss_is_that_of_the_file(codec, monkeypatch):
-    pairs = []
-    original = hific_coding.TableEncoder
-
-    class Counting(original):
-        def finish(self):
-            values, chosen = (np.concatenate(part) for part in zip(*self._runs, strict=True))
-            data = super().finish()
-            pairs.append((self.tables.bits(values, chosen), 8 * len(data)))
-            return data
-
-    monkeypatch.setattr(hific_coding, "TableEncoder", Counting)
+    told = count_bits(monkeypatch, hific_coding)
     hypress.encode(realistic(16), default(codec))
-    ((estimated, real),) = pairs
+    ((estimated, real),) = told
     assert real == pytest.approx(estimated, rel=0.01)
 
 

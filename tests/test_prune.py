@@ -151,6 +151,26 @@ def test_wide_layers_keep_a_multiple_of_eight():
     assert all(int(mask.sum()) % 8 == 0 for mask in masks.values())
 
 
+@pytest.mark.parametrize("context", choice.CONTEXTS)
+def test_what_rounding_takes_too_much_is_given_back(context):
+    net = networks.build("sscnet", {"bands": 12, "latents": 6})
+    found, total = groups(net), sum(p.numel() for p in net.parameters())
+    masks = choice.channels(net, found, Criterion("l1", net).scores(net), 0.426, context)
+    remove(net, {name: torch.nonzero(~mask)[:, 0].tolist() for name, mask in masks.items()})
+    assert 0.426 <= 1 - sum(p.numel() for p in net.parameters()) / total < 0.429
+
+
+@pytest.mark.parametrize("codec", ["sscnet", "cae1d", "bandwise"])
+def test_what_is_gone_stays_gone(codec):
+    net = network(codec)
+    found, scores = groups(net), Criterion("l1", net).scores(net)
+    masks = None
+    for ratio in np.linspace(0.05, 0.6, 40):
+        after = choice.channels(net, found, scores, ratio, "local", masks)
+        assert masks is None or all((masks[name] | ~mask).all() for name, mask in after.items())
+        masks = after
+
+
 def test_too_much_is_refused_with_what_would_work():
     net = network("sscnet")
     with pytest.raises(ConfigurationError, match=r"ratio 0\.999.*latents and bands stay"):

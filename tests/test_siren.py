@@ -21,6 +21,8 @@ from hypress.neural.siren_apply import coordinates, outputs, outputs_reference, 
 
 torch = pytest.importorskip("torch")
 
+from hypress.neural import siren_fit  # noqa: E402
+from hypress.neural.fitting import Effort  # noqa: E402
 from hypress.neural.nets.siren import Siren  # noqa: E402
 from hypress.neural.siren_fit import samples as sampled  # noqa: E402
 
@@ -270,6 +272,26 @@ def test_the_search_spends_what_it_may_and_keeps_to_the_budget():
     assert size(streams) <= 0.8 * samples.size / 8
     layers, width, *_ = siren_published.HEAD.unpack_from(streams["network"])
     assert (layers, width) in siren_published.candidates(24, 16, int(0.8 * samples.size / 8), None, None)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_step_adds_up_the_gradients_of_all_pixels(monkeypatch, masked):
+    random = np.random.default_rng(4)
+    inputs, targets = coordinates(20, 30), random.normal(0, 1, (5, 600)).astype(np.float32)
+    weights = (random.random((1, 600)) < 0.7).astype(np.float32) if masked else None
+    shown = siren_fit.Shown(np.zeros((5, 20, 30)), lambda layers: np.zeros((5, 20, 30)), weights)
+    found = []
+    for together in (1 << 20, 77):
+        monkeypatch.setattr(siren_fit, "TOGETHER", together)
+        net = Siren(2, 5, layers=2, width=8)
+        training = siren_fit.Training(net, inputs, targets, lambda mse: -mse, Effort(1, 1, 1e-3), shown)
+        loss = training.run(1).history[-1].loss
+        found.append(np.concatenate([[loss], *(p.grad.numpy().ravel() for p in net.parameters())]))
+    net = Siren(2, 5, layers=2, width=8)
+    errors = (net(torch.from_numpy(inputs.T.copy())) - torch.from_numpy(targets.T.copy())).detach().numpy() ** 2
+    expected = errors.mean() if weights is None else errors[weights[0] > 0].mean()
+    assert found[0][0] == pytest.approx(expected, rel=1e-5)
+    assert np.allclose(found[0], found[1], rtol=1e-4, atol=1e-6)
 
 
 def test_weights_of_32_16_and_8_bits():

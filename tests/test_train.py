@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hypress
+from counted_bits import count_bits
 from hypress.errors import ConfigurationError, InputNotFoundError, OutputExistsError, SceneError
 
 torch = pytest.importorskip("torch")
@@ -215,27 +216,14 @@ def test_hyspecnet_images_lose_the_bands_of_water_vapour(hyspecnet_folder):
     assert np.array_equal(kept, np.delete(whole, removed, axis=0))
 
 
-def test_the_rate_in_the_loss_is_that_of_the_file():
+def test_the_rate_in_the_loss_is_that_of_the_file(monkeypatch):
     # On the scene that the laws use, with the weights that ship.
     from hypress.codecs.bandwise import Bandwise
     from hypress.neural import bandwise_coding
 
     samples = np.tile(next(c for c in gallery() if c.name == "realistic").samples, (1, 4, 4))
-    estimated = []
-    original = bandwise_coding.TableEncoder
-
-    class Counting(original):
-        def finish(self):
-            values, chosen = (np.concatenate(part) for part in zip(*self._runs, strict=True))
-            data = super().finish()
-            estimated.append((self.tables.bits(values, chosen), 8 * len(data)))
-            return data
-
-    bandwise_coding.TableEncoder = Counting
-    try:
-        data = hypress.encode(samples, Bandwise(steps_per_dn=1 / 16))
-    finally:
-        bandwise_coding.TableEncoder = original
-    expected, found = (sum(pair[i] for pair in estimated) for i in range(2))
+    told = count_bits(monkeypatch, bandwise_coding)
+    data = hypress.encode(samples, Bandwise(steps_per_dn=1 / 16))
+    expected, found = (sum(pair[i] for pair in told) for i in range(2))
     assert found == pytest.approx(expected, rel=0.01)
     assert Tally.of(samples, hypress.decode(data)).psnr_db(float(samples.max())) > 30

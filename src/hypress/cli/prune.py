@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hypress.cli import _options as o
+from hypress.cli._training import training_options
 
 
 @click.command(short_help="Make the networks of a codec smaller: prune, fine-tune, quantise.")
 @click.argument("weights", metavar="WEIGHTS")
-@click.option(
-    "--data", "folders", multiple=True, required=True, metavar="DIR",
-    help="Scenes to fine-tune and to measure on, as for `hypress train`. May be given again.",
-)  # fmt: skip
-@click.option("--out", required=True, metavar="FILE", help="Weights to write: a .safetensors file.")
+@training_options("Scenes to fine-tune and to measure on, as for `hypress train`. May be given again.", "cpu")
 @click.option("--ratio", type=float, default=0.5, show_default=True, help="Share of the parameters that goes.")
 @click.option("--granularity", default="channel", show_default=True, help="channel: really removed; weight: zeros.")
 @click.option("--context", default="local", show_default=True, help="local: alike in each layer; global: wherever.")
@@ -23,17 +22,11 @@ from hypress.cli import _options as o
 @click.option("--distil", is_flag=True, help="Learn from the network as it was, too.")
 @click.option("--low-rank", type=float, metavar="SHARE", help="First make large layers two, of SHARE of the weights.")
 @click.option("--int8", is_flag=True, help="Store weights in eight bits.")
-@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
-@click.option("--split", default="easy", show_default=True, help="Of HySpecNet-11k: easy or hard.")
-@click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint beside FILE.")
-@click.option("--overwrite", is_flag=True, help="Replace FILE.")
 @o.json_option
 def command(
-    weights: str, folders: tuple[str, ...], out: str, ratio: float, granularity: str, context: str, criterion: str,
-    schedule: str, fine_tune: str, distil: bool, low_rank: float | None, int8: bool, changes: tuple[str, ...],
-    split: str, device: str, seed: int, resume: bool, overwrite: bool, as_json: bool,
+    weights: str, ratio: float, granularity: str, context: str, criterion: str, schedule: str, fine_tune: str,
+    distil: bool, low_rank: float | None, int8: bool, seed: int, training: dict[str, Any], as_json: bool,
 ) -> None:  # fmt: skip
     """Make WEIGHTS, a name or a path, smaller; tune what is left; and measure it before and after.
 
@@ -51,10 +44,7 @@ def command(
         ratio, granularity, context, criterion, schedule, fine_tune, distil, low_rank, int8, seed
     )  # fmt: skip
     with o.bar():
-        result = prune(
-            weights, out, [*folders], how, changes=o.fields(changes), split=split, device=device, resume=resume,
-            overwrite=overwrite,
-        )  # fmt: skip
+        result = prune(weights, how=how, **training)
     if as_json:
         o.print_json(result.to_dict())
         return

@@ -1,4 +1,4 @@
-"""What running a network takes: time for a tile, and memory beyond what the process had before it read the weights.
+"""What running a network takes: time for a tile, and memory beyond what there was before the weights were read.
 
 Memory is measured in a process of its own: an allocator gives back to a second network what the first one left.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,16 +20,27 @@ from hypress.neural.engine import Maps
 from hypress.neural.pretrained import Weights
 
 Tile = tuple[int, int, int]
+PROCESSOR = "cpu"
+"""The device of codecs; others are GPUs, as torch names them."""
+
+
+class Peak(NamedTuple):
+    """Bytes that reading the weights and one tile there and back add."""
+
+    resident: int | None
+    """To the process; None where it cannot be told."""
+    allocated: int | None
+    """To what tensors hold of a GPU's memory; None on the processor."""
 
 
 class Passes:
     """A network with what its parts are given for one tile of noise: to be run over and over."""
 
-    def __init__(self, path: str, engine_name: str, tile: Tile) -> None:
+    def __init__(self, path: str, engine_name: str, tile: Tile, device: str = PROCESSOR) -> None:
         """Raises WeightsError, ConfigurationError."""
         with engine.use(engine_name):
             weights = pretrained.named(path)
-            self.encode, self.decode = _passes(weights, tile)
+            self.encode, self.decode = _passes(weights, tile, device)
 
     def seconds(self) -> tuple[float, float]:
         """Of one tile there, and back."""
@@ -40,20 +51,20 @@ class Passes:
         return middle - started, time.perf_counter() - middle
 
 
-def peak_bytes(path: str, engine_name: str, tile: Tile) -> int | None:
-    """Resident memory that reading the weights and one tile there and back take; None where it cannot be told."""
+def peak(path: str, engine_name: str, tile: Tile, device: str = PROCESSOR) -> Peak:
+    """Memory that a network takes, measured in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        return pool.apply(_peak, (path, engine_name, tile))
+        return pool.apply(_peak, (path, engine_name, tile, device))
 
 
-def _passes(weights: Weights, tile: Tile) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+def _passes(weights: Weights, tile: Tile, device: str) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     bands, rows, columns = tile
     noise = np.random.default_rng(0).random(tile, np.float32)
     if weights.card.codec == "bandwise":
         from hypress.neural.bandwise import GAIN_BITS, BandwiseModel
 
-        net = BandwiseModel(weights, 0)
+        net = _on(device, BandwiseModel(weights, 0))
         gains = (net.gains[len(net.gains) // 2] / (1 << GAIN_BITS)).astype(np.float32)[:, None, None]
 
         def encode() -> Maps:
@@ -64,9 +75,9 @@ def _passes(weights: Weights, tile: Tile) -> tuple[Callable[[], Any], Callable[[
 
         return encode, net.synthesis
     if weights.card.codec in engine.HIFIC:
-        from hypress.neural.hific import model
+        from hypress.neural.hific import HificModel
 
-        made = model(weights)
+        made = _on(device, HificModel(weights))
         channels = np.resize(noise, (made.sizes.bands, rows, columns))
 
         def there() -> Maps:
@@ -76,16 +87,35 @@ def _passes(weights: Weights, tile: Tile) -> tuple[Callable[[], Any], Callable[[
 
         return there, made.generator
     codec: Any = codecs.find(weights.card.codec)()
-    through: Any = codec._net(weights)
+    through = _on(device, codec._net(weights))
     spec = Spec((bands, rows, columns), "uint16", 16)
     return lambda: through.encode(noise), lambda latents: through.decode(latents, spec)
 
 
-def _peak(path: str, engine_name: str, tile: Tile) -> int | None:
+def _on(device: str, model: Any) -> Any:
+    """A model whose network computes on that device."""
+    if device != PROCESSOR:
+        from hypress.jobs.on_gpu import OnGpu
+
+        model.net = OnGpu(model.net, device)
+    return model
+
+
+def _peak(path: str, engine_name: str, tile: Tile, device: str) -> Peak:
     """In a fresh process: libraries are loaded before the first look."""
+
+    def there_and_back() -> Any:
+        return Passes(path, engine_name, tile, device).seconds()
+
     with engine.use(engine_name):
         _warm(engine_name)
-        return peak_memory(lambda: Passes(path, engine_name, tile).seconds())[1]
+        if device == PROCESSOR:
+            return Peak(peak_memory(there_and_back)[1], None)
+        from hypress.jobs import on_gpu
+
+        on_gpu.warm(device)
+        (_, resident), allocated = on_gpu.peak_allocated(lambda: peak_memory(there_and_back), device)
+        return Peak(resident, allocated)
 
 
 def _warm(engine_name: str) -> None:

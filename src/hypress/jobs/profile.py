@@ -20,6 +20,7 @@ class Profile:
     weights: str
     codec: str
     engine: str
+    device: str
     parameters: int | None
     """None, as for MACs, where torch is not installed to count them."""
     macs_per_sample: float | None
@@ -27,6 +28,8 @@ class Profile:
     """Of the file, or of the graphs that are run."""
     peak_bytes: int | None
     """Memory beyond that of the process before: resident; None where it cannot be told."""
+    gpu_bytes: int | None
+    """Likewise of a GPU's memory, what tensors hold of it; None where networks are run by the processor."""
     encode_ms: float
     decode_ms: float
     msamples_per_s: float
@@ -43,11 +46,13 @@ def profile(
     tile: tuple[int, int] = (128, 128),
     repeats: int = 5,
     engine: str | None = None,
+    device: str = "cpu",
 ) -> list[Profile]:
     """Profile weights, by name or path, on a tile of `(rows, columns)` pixels and all bands.
 
     Files that go with graphs are run by ONNX Runtime, others by torch, unless `engine` says. Networks alone are timed,
-    without the coding of their latents, and in turns. Raises ConfigurationError, WeightsError, MissingExtraError.
+    without the coding of their latents, and in turns; on a GPU (`device`: `auto`, `cpu`, `cuda` or `cuda:1`, for torch
+    alone) with the way of maps there and back. Raises ConfigurationError, WeightsError, MissingExtraError.
     """
     try:
         from hypress.jobs import footprint
@@ -67,28 +72,44 @@ def profile(
         if w.card.codec not in CODECS:
             raise ConfigurationError(f"{w.path} is for codec {w.card.codec}; profiles are of {', '.join(CODECS)}")
     engines = [engine or ("onnx" if w.card.graphs_of else "torch") for w in found]
+    if device != footprint.PROCESSOR:
+        device = _device(device, engines)
     tiles = [(w.card.bands or BANDS, *tile) for w in found]
-    jobs = list(zip(names, engines, tiles, strict=True))
-    peaks = [footprint.peak_bytes(*job) for job in jobs]
+    jobs = [(*job, device) for job in zip(names, engines, tiles, strict=True)]
+    peaks = [footprint.peak(*job) for job in jobs]
     times = footprint.interleaved([footprint.Passes(*job) for job in jobs], repeats)
     rows = []
-    for w, (name, which, shape), peak, (there, back) in zip(found, jobs, peaks, times, strict=True):
+    for w, (name, which, shape, _), peak, (there, back) in zip(found, jobs, peaks, times, strict=True):
         parameters, macs = _counted(w)
         rows.append(
             Profile(
                 weights=name,
                 codec=w.card.codec,
                 engine=which,
+                device=device,
                 parameters=parameters,
                 macs_per_sample=macs,
                 bytes=_bytes(w, which),
-                peak_bytes=peak,
+                peak_bytes=peak.resident,
+                gpu_bytes=peak.allocated,
                 encode_ms=1e3 * there,
                 decode_ms=1e3 * back,
                 msamples_per_s=shape[0] * shape[1] * shape[2] / (there + back) / 1e6,
             )
         )
     return rows
+
+
+def _device(name: str, engines: Sequence[str]) -> str:
+    """As torch calls it. Raises ConfigurationError where it is not there, or graphs are to be run on it."""
+    try:
+        from hypress.train.loop import device_named
+    except ImportError as error:
+        raise MissingExtraError(f"device {name} needs: pip install 'hypress[neural]' ({error})") from error
+    found = str(device_named(name))
+    if found != "cpu" and "onnx" in engines:
+        raise ConfigurationError("graphs are run by the processor: give device cpu, or weights that torch runs")
+    return found
 
 
 def _counted(weights: Any) -> tuple[int | None, float | None]:

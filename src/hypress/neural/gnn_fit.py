@@ -30,8 +30,9 @@ ROUNDS = 4
 """In which neurons are removed."""
 PRUNING = 0.4
 """Share of a free fit that follows the first pruning."""
-ROUNDED_SPEED = 0.3
-"""Learning rate of rounded weights, in that of the free fit."""
+LATER_SPEED = 0.3
+"""Learning rate once neurons have been removed, and of rounded weights, in that of the free fit: at its whole a fit
+falls back by more than a short round makes good. As published it stays while neurons are removed."""
 CHECKPOINTS = 16
 """Of a fit, about."""
 
@@ -128,6 +129,7 @@ class _Free(_Training):
     """With batch normalisation."""
 
     def __init__(self, scenes: Scenes, settings: Settings) -> None:
+        self.settings = settings
         plan, bands = scenes.plan, len(scenes.scenes[0])
         cubes = [plan.cube(s.shape) for s in scenes.scenes]
         firsts = [Folded(c) if scenes.latent is None else Full(c, scenes.latent) for c in cubes]
@@ -145,6 +147,7 @@ class _Free(_Training):
 
     def prune(self, share: float) -> None:
         """Remove neurons until `share` of them is gone: those of least norm."""
+        self.speed = self.settings.learning_rate * (1 if self.constant else LATER_SPEED)
         for first in self.net.firsts:
             norms = torch.where(first.kept > 0, first.norms(), -1.0)
             first.kept[torch.argsort(norms, stable=True)[: round(share * norms.numel())]] = 0
@@ -178,7 +181,7 @@ class _Rounded(_Training):
         fast = [t for n, t in self.weights.items() if n.startswith("cube")]
         slow = [t for n, t in self.weights.items() if not n.startswith("cube")]
         super().__init__(scenes, settings, slow, fast)
-        self.speed *= ROUNDED_SPEED
+        self.speed *= LATER_SPEED
 
     def make(self, scene: int, block: Block) -> Tensor:
         return self.scenes.generate(self.state(), scene, block)

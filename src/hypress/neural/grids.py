@@ -126,33 +126,45 @@ def _norms(shape: tuple[int, ...], levels: int) -> NDArray[np.float64]:
 # --- entropy coder ------------------------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _at(plane: Any, table: Any, grid: int, y: int, x: int) -> Any:
-    """Magnitude of the entry at `(y, x)` of a grid of a plane; 0 outside."""
-    if grid < 0 or y < 0 or x < 0 or y >= table[grid, 4] or x >= table[grid, 5]:
-        return 0
-    return abs(np.int64(plane[table[grid, 2] + y, table[grid, 3] + x]))
+@njit(nogil=True, cache=True)
+def _add(sums: Any, row: Any, weight: int, shift: int) -> None:
+    """Add the magnitudes of `row`, so many entries further on, times `weight`; 0 outside."""
+    for x in range(max(-shift, 0), min(sums.size, row.size - shift)):
+        sums[x] += weight * abs(np.int64(row[x + shift]))
 
 
 @njit(nogil=True, cache=True)
-def _expected(stored: Any, table: Any, k: int, grid: int, y: int, x: int) -> Any:
-    """Likely magnitude of an entry of component `k`, in 32nds."""
-    plane = stored[k]
-    total = np.int64(_BASE)
-    total += _NEAR * (_at(plane, table, grid, y, x - 1) + _at(plane, table, grid, y - 1, x))
-    total += _DIAGONAL * (_at(plane, table, grid, y - 1, x - 1) + _at(plane, table, grid, y - 1, x + 1))
-    total += _FAR * (_at(plane, table, grid, y, x - 2) + _at(plane, table, grid, y - 2, x))
+def _row(stored: Any, table: Any, k: int, grid: int, y: int) -> Any:
+    """Row `y` of a grid of component `k`; empty where there is none."""
+    if grid < 0 or y < 0 or y >= table[grid, 4]:
+        return stored[0, 0, :0]
+    left = table[grid, 3]
+    return stored[k, table[grid, 2] + y, left : left + table[grid, 5]]
+
+
+@njit(nogil=True, cache=True)
+def _sum_before(stored: Any, table: Any, k: int, grid: int, y: int, sums: Any) -> None:
+    """Weighted sums of magnitudes near each entry of a row, of all that is known before the row."""
+    sums[:] = _BASE
+    north = _row(stored, table, k, grid, y - 1)
+    _add(sums, north, _NEAR, 0)
+    _add(sums, north, _DIAGONAL, -1)
+    _add(sums, north, _DIAGONAL, 1)
+    _add(sums, _row(stored, table, k, grid, y - 2), _FAR, 0)
     if k > 0:
-        before = stored[k - 1]
-        total += _BEFORE * _at(before, table, grid, y, x)
-        total += _AROUND * (_at(before, table, grid, y, x - 1) + _at(before, table, grid, y - 1, x))
-        total += _AROUND * (_at(before, table, grid, y, x + 1) + _at(before, table, grid, y + 1, x))
+        before = _row(stored, table, k - 1, grid, y)
+        _add(sums, before, _BEFORE, 0)
+        _add(sums, before, _AROUND, -1)
+        _add(sums, before, _AROUND, 1)
+        _add(sums, _row(stored, table, k - 1, grid, y - 1), _AROUND, 0)
+        _add(sums, _row(stored, table, k - 1, grid, y + 1), _AROUND, 0)
     if k > 1:
-        total += _TWO_BEFORE * _at(stored[k - 2], table, grid, y, x)
-    total += _PARENT * _at(plane, table, table[grid, 6], y >> 1, x >> 1)
-    total += _SIBLING * _at(plane, table, table[grid, 7], y, x)
-    total += _SIBLING * _at(plane, table, table[grid, 8], y, x)
-    return total >> _SHIFT
+        _add(sums, _row(stored, table, k - 2, grid, y), _TWO_BEFORE, 0)
+    _add(sums, _row(stored, table, k, table[grid, 7], y), _SIBLING, 0)
+    _add(sums, _row(stored, table, k, table[grid, 8], y), _SIBLING, 0)
+    parent = _row(stored, table, k, table[grid, 6], y >> 1)
+    for x in range(min(sums.size, 2 * parent.size)):
+        sums[x] += _PARENT * abs(np.int64(parent[x >> 1]))
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -160,26 +172,22 @@ def _sign(value: int) -> Any:
     return 0 if value == 0 else (1 if value > 0 else 2)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _signs(plane: Any, top: int, left: int, y: int, x: int) -> Any:
-    """Context of a sign: those of W and N."""
-    west: Any = plane[top + y, left + x - 1] if x > 0 else np.int32(0)
-    north: Any = plane[top + y - 1, left + x] if y > 0 else np.int32(0)
-    return 3 * _sign(west) + _sign(north)
-
-
 @njit(nogil=True, cache=True)
 def _encode(stored: Any, table: Any, models: Any, out: Any) -> Any:
     state = np.array([0, 0xFFFFFFFF, 0, 0, -1], np.int64)
     for grid in range(table.shape[0]):
-        kind, top, left = table[grid, 1], table[grid, 2], table[grid, 3]
+        sums = np.empty(table[grid, 5], np.int64)
         for k in range(stored.shape[0]):
             for y in range(table[grid, 4]):
-                for x in range(table[grid, 5]):
-                    expected = _expected(stored, table, k, grid, y, x)
-                    sign = _signs(stored[k], top, left, y, x)
-                    value: Any = np.int64(stored[k, top + y, left + x])
-                    encode_integer(state, out, models[kind], value, expected, sign, _LIMIT)
+                _sum_before(stored, table, k, grid, y, sums)
+                row, north = _row(stored, table, k, grid, y), _row(stored, table, k, grid, y - 1)
+                west: Any = np.int64(0)
+                beyond: Any = np.int64(0)  # WW
+                for x in range(sums.size):
+                    expected = (sums[x] + _NEAR * abs(west) + _FAR * abs(beyond)) >> _SHIFT
+                    sign = 3 * _sign(west) + (_sign(north[x]) if north.size else 0)
+                    west, beyond = np.int64(row[x]), west
+                    encode_integer(state, out, models[table[grid, 1]], west, expected, sign, _LIMIT)
     return finish_encoder(state, out)
 
 
@@ -187,16 +195,20 @@ def _encode(stored: Any, table: Any, models: Any, out: Any) -> Any:
 def _decode(data: Any, table: Any, models: Any, stored: Any) -> bool:
     state = start_decoder(data)
     for grid in range(table.shape[0]):
-        kind, top, left = table[grid, 1], table[grid, 2], table[grid, 3]
+        sums = np.empty(table[grid, 5], np.int64)
         for k in range(stored.shape[0]):
             for y in range(table[grid, 4]):
-                for x in range(table[grid, 5]):
-                    expected = _expected(stored, table, k, grid, y, x)
-                    sign = _signs(stored[k], top, left, y, x)
-                    value = decode_integer(state, data, models[kind], expected, sign, _LIMIT)
-                    if abs(value) > _FARTHEST:
+                _sum_before(stored, table, k, grid, y, sums)
+                row, north = _row(stored, table, k, grid, y), _row(stored, table, k, grid, y - 1)
+                west: Any = np.int64(0)
+                beyond: Any = np.int64(0)  # WW
+                for x in range(sums.size):
+                    expected = (sums[x] + _NEAR * abs(west) + _FAR * abs(beyond)) >> _SHIFT
+                    sign = 3 * _sign(west) + (_sign(north[x]) if north.size else 0)
+                    west, beyond = decode_integer(state, data, models[table[grid, 1]], expected, sign, _LIMIT), west
+                    if abs(west) > _FARTHEST:
                         return False
-                    stored[k, top + y, left + x] = value
+                    row[x] = west
     return True
 
 

@@ -20,6 +20,8 @@ TILE = 9
 """Edge of the tiles that each give their share of pixels to a step (Rezasoltani and Qureshi, IEEE TGRS, 2024)."""
 FREE = 0.6
 """Of a fit whose parameters will be rounded, the share of steps and time in which they are not yet."""
+TOGETHER = 4096
+"""Pixels whose gradients are computed together and then added up: so many that all layers stay in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,21 +93,23 @@ class Training:
             chosen = torch.from_numpy(next(self.samples))
             inputs, targets = inputs[chosen], targets[chosen]
             weights = None if weights is None else weights[chosen]
-        errors = torch.square(self.net(inputs, self.rounding) - targets)
-        loss = torch.mean(errors) if weights is None else torch.sum(weights * errors) / weights.sum().clamp_min(1)
-        if self.price:
-            loss = loss + self.price * self.net.bits(self.quantum)
+        count = targets.numel() if weights is None else max(float(weights.sum()), 1)
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = 0.0
+        if self.price:
+            total += _descend(self.price * self.net.bits(self.quantum))
+        for part in _parts(len(inputs)):
+            errors = torch.square(self.net(inputs[part], self.rounding) - targets[part])
+            total += _descend(torch.sum(errors if weights is None else weights[part] * errors) / count)
         self.optimiser.step()
-        return float(loss.detach())
+        return total
 
     @torch.inference_mode()
     def _evaluate(self) -> float:
         total = 0.0
-        for block in torch.split(torch.arange(len(self.inputs)), 1 << 16):
-            errors = torch.square(self.net(self.inputs[block], self.rounding) - self.targets[block])
-            total += float(torch.sum(errors if self.weights is None else self.weights[block] * errors))
+        for part in _parts(len(self.inputs)):
+            errors = torch.square(self.net(self.inputs[part], self.rounding) - self.targets[part])
+            total += float(torch.sum(errors if self.weights is None else self.weights[part] * errors))
         return self.psnr_db(total / (self.targets.numel() if self.weights is None else float(self.weights.sum())))
 
     @torch.inference_mode()
@@ -117,6 +121,17 @@ class Training:
         if not self.rounding:
             return values
         return np.asarray(np.rint(values / np.float32(self.rounding)) * np.float32(self.rounding), np.float32)
+
+
+def _parts(pixels: int) -> list[slice]:
+    """Those that are computed together."""
+    return [slice(start, start + TOGETHER) for start in range(0, pixels, TOGETHER)]
+
+
+def _descend(loss: torch.Tensor) -> float:
+    """Add the gradients of a part of the loss to those that are there; its value."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    return float(loss.detach())
 
 
 def fit_rounded(

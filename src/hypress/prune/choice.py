@@ -44,19 +44,32 @@ def channels(
             "parameters are gone, since latents and bands stay"
         )
     every = torch.cat(list(found.values())).sort().values
+    alive = {group.name: int(gone[group.name].sum()) if gone else group.channels for group in groups}
+
+    def wanted(share: float) -> dict[str, float]:
+        """Channels that would stay in each group when this share of them goes, were they not rounded."""
+        if context == "local":
+            return {group.name: (1 - share) * group.channels for group in groups}
+        bound = every[min(int(share * len(every)), len(every) - 1)]
+        return {group.name: float((found[group.name] >= bound).sum()) for group in groups}
 
     def kept(share: float) -> dict[str, int]:
-        """Channels that stay in each group when this share of them goes."""
-        if context == "local":
-            return {group.name: _rounded(group.channels, (1 - share) * group.channels) for group in groups}
-        bound = every[min(int(share * len(every)), len(every) - 1)]
-        return {group.name: _rounded(group.channels, int((found[group.name] >= bound).sum())) for group in groups}
+        """Likewise, rounded."""
+        exact = wanted(share)
+        return {g.name: min(alive[g.name], _rounded(g.channels, exact[g.name])) for g in groups}
 
+    most = (1 - ratio) * total
     low, high = 0.0, 1.0
     for _ in range(20):
         middle = (low + high) / 2
-        low, high = (low, middle) if sizes.parameters(kept(middle)) <= (1 - ratio) * total else (middle, high)
-    return {group.name: _largest(found[group.name], kept(high)[group.name]) for group in groups}
+        low, high = (low, middle) if sizes.parameters(kept(middle)) <= most else (middle, high)
+    stay, exact = kept(high), wanted(high)
+    # All layers are rounded at once, which overshoots: those that lost most by it get a step back while there is room.
+    for group in sorted(groups, key=lambda g: stay[g.name] - exact[g.name]):
+        wider = stay | {group.name: min(alive[group.name], stay[group.name] + _step(group.channels))}
+        if sizes.parameters(wider) <= most:
+            stay = wider
+    return {group.name: _largest(found[group.name], stay[group.name]) for group in groups}
 
 
 def weights(net: nn.Module, scores: Scores, ratio: float, context: str, gone: Masks | None = None) -> Masks:
@@ -88,8 +101,12 @@ def _largest(scores: Tensor, count: int) -> Tensor:
 
 
 def _rounded(channels: int, kept: float) -> int:
-    step = MULTIPLE if channels >= WIDE else 1
+    step = _step(channels)
     return max(1, min(channels, step * round(kept / step)))
+
+
+def _step(channels: int) -> int:
+    return MULTIPLE if channels >= WIDE else 1
 
 
 class _Sizes:

@@ -37,6 +37,8 @@ from hypress.neural.nets.sizes import FIRST_INDEX
 
 FIRST_GAIN = 1.0
 """The logarithm of the least gain at the start."""
+FIRST_SCALE = -10.0
+"""Of a latent, in the logarithmic steps of scales from their usual beginning: a deviation of 0.4."""
 ESCAPE = 16.5
 """Bits that a latent takes about, where its table does not hold it."""
 OPEN = 0.9
@@ -66,7 +68,7 @@ class Hific(nn.Module):
         self.gains = nn.Parameter(FIRST_GAIN + torch.arange(len(sizes.targets)) / 2 + torch.zeros(m, 1))
         self.inverse_gains = nn.Parameter(-self.gains.detach().clone())
         if sizes.widths is None:
-            begin(self)
+            self._begin()
         factorise(self, sizes.ranks or {})
 
     def gain(self, place: Tensor, *, inverse: bool = False) -> Tensor:
@@ -104,6 +106,17 @@ class Hific(nn.Module):
         if not layers:
             return self.gains.new_zeros(())
         return sum((w.abs().sum() for w in layers), start=self.gains.new_zeros(())) / sum(w.numel() for w in layers)
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """As `hific_begin` says. Latents that are constants are the same at every rate, and known."""
+        parts = self.generator
+        constants = begin(self.sizes, self.encoder, parts.head, parts.blocks, parts.tail)
+        if constants is not None:
+            mean, scale = ([*net.parameters()][-1] for net in (self.mean_synthesis, self.scale_synthesis))  # biases
+            mean.copy_(constants)
+            scale.fill_(FIRST_SCALE)
+            self.gains[-2:], self.inverse_gains[-2:] = 0, 0
 
 
 class Encoder(nn.Sequential):

@@ -17,23 +17,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from hypress.neural.nets.cubes import Cube, Joined, Windows
-
-if TYPE_CHECKING:
-    from hypress.neural.nets.hific import Hific
+from hypress.neural.nets.hific_sizes import STAGES, Architecture
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONSTANT = 2.0
 """What the constants add to the deviation that a norm divides by."""
 NOISE = 0.002
 """Of the other weights, in the deviation that keeps the scale of random signals."""
-FIRST_SCALE = -10.0
-"""Of a latent, in the logarithmic steps of scales from their usual beginning: a deviation of 0.4."""
 HAAR = torch.tensor([[[1, 1], [1, 1]], [[1, 1], [-1, -1]], [[1, -1], [1, -1]], [[1, -1], [-1, 1]]]).float()
 SMOOTH, ROUGH = (0.8, 0.085, 0.085, 0.03), (0.28, 0.28, 0.26, 0.18)
 """How the variance of a map divides among its means and differences: of an image, and of differences themselves."""
@@ -77,19 +72,25 @@ class Maps:
 
 
 @torch.no_grad()
-def begin(net: Hific) -> None:
-    """Set the weights of encoder and generator, if there are maps enough."""
-    depth = 1 if net.sizes.cubes == "nowhere" else _depth(net)
-    down, up = _layers(net.encoder), _layers(net.generator.tail)
-    each = depth if net.sizes.cubes == "everywhere" else 1
-    first = Maps(net.sizes.full_channels, depth)
+def begin(
+    sizes: Architecture, encoder: nn.Module, head: nn.Module, blocks: nn.Module, tail: nn.Module
+) -> Tensor | None:
+    """Set the weights of an encoder, and of the three parts of its generator.
+
+    What comes back are the constants among the latents: `(latent,)`, of which the last two are not zero; None where
+    there are no maps for them, or for any signal.
+    """
+    down, up = _layers(encoder), _layers(tail)
+    depth = 1 if sizes.cubes == "nowhere" else _depth(down[0])
+    each = depth if sizes.cubes == "everywhere" else 1
+    first = Maps(sizes.full_channels, depth)
     if not first.signals:
-        return
-    for part in (net.encoder, net.generator):
+        return None
+    for part in (encoder, head, blocks, tail):
         for module in part.modules():
             if isinstance(module, CONVOLUTIONS):
                 _make_noise(module)
-    signals, matrix = _spectrum(down[0], up[-1], first, net.sizes.cubes == "ends")
+    signals, matrix = _spectrum(down[0], up[-1], first, sizes.cubes == "ends")
     maps = first if each == 1 else Maps(first.count // each)
     for stage, (layer, back) in enumerate(zip(down[1:-1], up[-2::-1], strict=True)):
         after = Maps(_outputs(layer))
@@ -109,7 +110,7 @@ def begin(net: Hific) -> None:
         _bias(back).copy_(maps.bias)
         signals = [Signal(v, signals[j].shares if k == 0 else ROUGH) for v, j, k in chosen]
         maps = after
-    _bottleneck(net, down[-1], each)
+    return _bottleneck(sizes, down[-1], _layers(head)[0], each)
 
 
 def _spectrum(encode: nn.Module, decode: nn.Module, maps: Maps, mixed: bool) -> tuple[list[Signal], Tensor | None]:
@@ -136,29 +137,25 @@ def _spectrum(encode: nn.Module, decode: nn.Module, maps: Maps, mixed: bool) -> 
     return [Signal(_wave(k)) for k in range(maps.signals)], None
 
 
-def _bottleneck(net: Hific, last: nn.Module, each: int) -> None:
-    """Latents are the signals, and two constants; the head takes them back."""
-    m, top = net.sizes.latents, net.sizes.channels(4)
-    head = _layers(net.generator.head)[0]
+def _bottleneck(sizes: Architecture, last: nn.Module, head: nn.Module, each: int) -> Tensor | None:
+    """Latents are the signals, and two constants, which come back; the head takes them back."""
+    m, top = sizes.latents, sizes.channels(STAGES)
     assert isinstance(last, nn.Conv2d)
     assert isinstance(head, nn.Conv2d)
     maps = Maps(top // each)
     kept = min(maps.signals * each, m - 2)
     if kept < 1:
-        return
+        return None
     half = top // 2
     for i in range(kept):
         last.weight[i, i, 1, 1], last.weight[i, half + i, 1, 1] = 1, -1
         head.weight[i, i, 1, 1], head.weight[half + i, i, 1, 1] = 1, -1
     constant = round(CONSTANT * math.sqrt(m / 2))
-    biases = torch.zeros(m)
-    biases[-2], biases[-1] = constant, -constant
-    _bias(last).copy_(biases)
+    constants = torch.zeros(m)
+    constants[-2], constants[-1] = constant, -constant
+    _bias(last).copy_(constants)
     _bias(head).copy_(maps.bias.repeat_interleave(each))
-    # They are the same at every rate, and known.
-    _bias(net.mean_synthesis[-1]).copy_(biases)
-    _bias(net.scale_synthesis[-1]).fill_(FIRST_SCALE)
-    net.gains[-2:], net.inverse_gains[-2:] = 0, 0
+    return constants
 
 
 def _cosines(count: int, length: int) -> tuple[Tensor, Tensor]:
@@ -187,8 +184,7 @@ def _layers(part: nn.Module) -> list[nn.Module]:
     return [m for m in part.children() if isinstance(m, kinds)]
 
 
-def _depth(net: Hific) -> int:
-    first = _layers(net.encoder)[0]
+def _depth(first: nn.Module) -> int:
     assert isinstance(first, Windows)
     return first.depth
 
