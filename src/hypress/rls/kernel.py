@@ -32,6 +32,7 @@ MIX_KEEP, MIX_PERIOD = 0.998, 8
 MIX_SOFT = 0.02
 FAR = 0.35
 """What an error in the band before counts for the magnitude to come, beside one in the own band."""
+EACH = 1.0 / (8.0 + 6.0 * FAR)
 LEVELS = 96
 FADING = 80.0
 """Samples that a mean magnitude is taken over, about."""
@@ -154,11 +155,12 @@ def code_scene(
                 c = x + PAD
                 at = r * south + c * east
                 # How large errors are nearby, here and in the band before.
-                near = 2.0 * (abs(error[r, c - 1]) + abs(error[r - 1, c])) + abs(error[r - 1, c - 1])
-                near += abs(error[r - 1, c + 1]) + abs(error[r, c - 2]) + abs(error[r - 1, c + 2])
+                near = 2.0 * abs(error[r - 1, c]) + abs(error[r - 1, c - 1]) + abs(error[r - 1, c + 1])
+                near += abs(error[r - 1, c + 2]) + abs(error[r, c - 2])
                 far = 2.0 * abs(before[r, c]) + abs(before[r, c - 1]) + abs(before[r, c + 1])
                 far += abs(before[r - 1, c]) + abs(before[min(r + 1, rows), c])
-                around = (near + FAR * ratio * far) / (8.0 + 6.0 * FAR)
+                # The error west is known last: it comes in last, so that the processor need not wait for the rest.
+                around = ((near + FAR * ratio * far) + 2.0 * abs(error[r, c - 1])) * EACH
                 # Prediction.
                 if y == 0:
                     centre = float(flat[at - east + here]) if x else 0.0

@@ -257,11 +257,11 @@ def _around(errors: Errors, before: Errors, ratio: float, y: int, x: int) -> flo
         return abs(before.at(row, column))
 
     last = len(before.held) - 3
-    near = 2.0 * (e(y, x - 1) + e(y - 1, x)) + e(y - 1, x - 1)
-    near += e(y - 1, x + 1) + e(y, x - 2) + e(y - 1, x + 2)
+    near = 2.0 * e(y - 1, x) + e(y - 1, x - 1) + e(y - 1, x + 1)
+    near += e(y - 1, x + 2) + e(y, x - 2)
     far = 2.0 * b(y, x) + b(y, x - 1) + b(y, x + 1)
     far += b(y - 1, x) + b(min(y + 1, last), x)
-    return (near + kernel.FAR * ratio * far) / (8.0 + 6.0 * kernel.FAR)
+    return ((near + kernel.FAR * ratio * far) + 2.0 * e(y, x - 1)) * kernel.EACH
 
 
 def _contexts(
