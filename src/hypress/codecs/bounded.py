@@ -49,10 +49,8 @@ class Bounded(Codec):
 
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """The streams of the smaller way, their names preceded by its name and a dot."""
-        found = []
-        for way in self._ways():
-            if isinstance(way, Rls) or max(samples.shape[1:]) <= MAX_SIZE:
-                found.append({f"{way.name}.{stream}": data for stream, data in way.encode(samples, spec).items()})
+        ways = self._ways() if max(samples.shape[1:]) <= MAX_SIZE else self._ways()[:1]  # JPEG 2000 has a largest image
+        found = [{f"{w.name}.{stream}": data for stream, data in w.encode(samples, spec).items()} for w in ways]
         return min(found, key=lambda streams: sum(map(len, streams.values())))
 
     def decode(self, streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:

@@ -173,6 +173,12 @@ def _sign(value: int) -> Any:
 
 
 @njit(nogil=True, cache=True)
+def _context(before: int, north: int, west: int, beyond: int) -> Any:
+    """Likely magnitude of an entry, of the sum before its row and the two entries west; and signs north and west."""
+    return (before + _NEAR * abs(west) + _FAR * abs(beyond)) >> _SHIFT, 3 * _sign(west) + _sign(north)
+
+
+@njit(nogil=True, cache=True)
 def _encode(stored: Any, table: Any, models: Any, out: Any) -> Any:
     state = np.array([0, 0xFFFFFFFF, 0, 0, -1], np.int64)
     for grid in range(table.shape[0]):
@@ -184,8 +190,7 @@ def _encode(stored: Any, table: Any, models: Any, out: Any) -> Any:
                 west: Any = np.int64(0)
                 beyond: Any = np.int64(0)  # WW
                 for x in range(sums.size):
-                    expected = (sums[x] + _NEAR * abs(west) + _FAR * abs(beyond)) >> _SHIFT
-                    sign = 3 * _sign(west) + (_sign(north[x]) if north.size else 0)
+                    expected, sign = _context(sums[x], north[x] if north.size else 0, west, beyond)
                     west, beyond = np.int64(row[x]), west
                     encode_integer(state, out, models[table[grid, 1]], west, expected, sign, _LIMIT)
     return finish_encoder(state, out)
@@ -203,8 +208,7 @@ def _decode(data: Any, table: Any, models: Any, stored: Any) -> bool:
                 west: Any = np.int64(0)
                 beyond: Any = np.int64(0)  # WW
                 for x in range(sums.size):
-                    expected = (sums[x] + _NEAR * abs(west) + _FAR * abs(beyond)) >> _SHIFT
-                    sign = 3 * _sign(west) + (_sign(north[x]) if north.size else 0)
+                    expected, sign = _context(sums[x], north[x] if north.size else 0, west, beyond)
                     west, beyond = decode_integer(state, data, models[table[grid, 1]], expected, sign, _LIMIT), west
                     if abs(west) > _FARTHEST:
                         return False
