@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from hypress.bench import papers, rows
-from hypress.bench.contender import Own, default_contenders, find_contender
+from hypress.bench.entrants import default_contenders, find_contender
 from hypress.bench.goals import DEFAULT_GOALS, goal_words, parse_goal
 from hypress.bench.measure import Wanted, clock, measure
+from hypress.bench.ours import Own
 from hypress.bench.peers import PEERS
 from hypress.bench.run import Options, plan, run
 from hypress.bench.scenes import Source, find_sources

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hypress.bench import rows
-from hypress.bench.contender import find_contender
+from hypress.bench.entrants import find_contender
 from hypress.bench.goals import parse_goal
 from hypress.bench.measure import Wanted, measure
 from hypress.bench.papers import keep

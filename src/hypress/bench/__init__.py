@@ -5,6 +5,7 @@
     goals, or a preset of a paper ──────┘           │
                                                     └── every row measured in a process of its own
 
-`contender` says what takes part, `peers` and `outside` bring in others' codecs, `measure` and `tasks` say what is
-measured, `run` does it, `papers` holds the tables of the papers, and `report` draws. The page: `docs/benchmark.md`.
+`contender` says what taking part means. `ours`, `peers` and `outside` do, the latter two mostly `tuned`, and `entrants`
+knows them all. `measure` and `tasks` say what is measured, `run` does it, `papers` holds the tables of the papers, and
+`report` draws. The page: `docs/benchmark.md`.
 """

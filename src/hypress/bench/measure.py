@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hypress.bench import rows
-from hypress.bench.contender import Contender, Settings, extra_of
+from hypress.bench.contender import Contender, Settings
 from hypress.bench.exhibits import Exhibit
 from hypress.bench.machine import machine, versions
+from hypress.bench.ours import extra_of
 from hypress.bench.rows import Row
 from hypress.bench.scenes import Scene, Source
 from hypress.bench.tasks import Tasks

@@ -28,7 +28,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from hypress.bench.contender import Contender, Settings, Shape, Tuned
+from hypress.bench.contender import Contender, Settings, Shape
+from hypress.bench.tuned import Tuned
 from hypress.codec import Knob
 from hypress.errors import ConfigurationError, HypressError, InputNotFoundError, MissingExtraError
 

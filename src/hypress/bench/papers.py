@@ -20,12 +20,13 @@ from typing import Any
 
 import msgspec
 
-from hypress.bench.contender import Contender, find_contender
+from hypress.bench.contender import Contender
+from hypress.bench.entrants import find_contender
 from hypress.bench.goals import parse_goal
 from hypress.bench.measure import Item
 from hypress.bench.report.tables import DASH, Table
 from hypress.bench.rows import MEASURED, Row
-from hypress.bench.run import plan
+from hypress.bench.run import LIMIT_S, plan
 from hypress.bench.scenes import Source
 from hypress.errors import ConfigurationError, UnknownCodecError
 from hypress.goal import Goal
@@ -67,6 +68,8 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     note: str
     block: list[Block]
+    limit_s: float = LIMIT_S
+    """A row that takes longer is given up."""
 
 
 @dataclass(frozen=True)

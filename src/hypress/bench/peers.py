@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import numpy as np
 
-from hypress.bench.contender import Settings, Shape, Tuned, to_type
+from hypress.bench.contender import Settings, Shape
+from hypress.bench.tuned import Tuned, to_type
 from hypress.codec import Knob
 from hypress.errors import MissingExtraError
 

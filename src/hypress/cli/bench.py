@@ -29,7 +29,9 @@ from hypress.cli import _options as o
 @click.option("--preset", metavar="NAME", help="A paper's tables instead, such as inr-table; see docs/benchmark.md.")
 @click.option("--output", "-o", default="bench", show_default=True, metavar="FOLDER", help="Rows go here; it resumes.")
 @click.option("--workers", type=click.IntRange(min=1), help="Rows measured side by side.  [default: one a core]")
-@click.option("--limit", type=float, default=600.0, show_default=True, metavar="SECONDS", help="Give up longer rows.")
+@click.option(
+    "--limit", type=float, metavar="SECONDS", help="Give up longer rows.  [default: 600, or what the preset says]"
+)
 @click.option(
     "--time",
     "timed",
@@ -49,7 +51,7 @@ def command(
     preset: str | None,
     output: str,
     workers: int | None,
-    limit: float,
+    limit: float | None,
     timed: tuple[str, ...],
     repetitions: int,
     no_ssim: bool,
@@ -72,27 +74,27 @@ def command(
     from pathlib import Path
 
     from hypress.bench import papers
-    from hypress.bench.contender import default_contenders, find_contender
+    from hypress.bench.entrants import default_contenders, find_contender
     from hypress.bench.goals import DEFAULT_GOALS, parse_goal
     from hypress.bench.measure import Wanted
-    from hypress.bench.run import ROWS, Options, plan, run
+    from hypress.bench.run import LIMIT_S, ROWS, Options, plan, run
     from hypress.bench.scenes import find_sources
 
     if preset is not None and (contenders or goals):
         raise click.UsageError("a preset says itself which contenders and goals: leave out --contender and --goal")
+    chosen = None if preset is None else papers.read_preset(preset)
     sources = find_sources(scenes, names)
     wished = tuple(parse_goal(goal) for goal in timed or (() if preset else ("rate=0.5", "lossless")))
     options = Options(
         workers=workers or os.cpu_count() or 1,
-        limit_s=limit,
+        limit_s=limit or (chosen.limit_s if chosen else LIMIT_S),
         timed=wished,
         repetitions=repetitions,
         wanted=Wanted(ssim=not no_ssim, tasks=not no_tasks),
     )
     folder = Path(output)
     with o.bar():
-        if preset is not None:
-            chosen = papers.read_preset(preset)
+        if chosen is not None:
             cells = papers.cells_of(chosen, sources)
             items = papers.items_of(cells)
         else:
@@ -100,7 +102,7 @@ def command(
             items = plan(taking_part, sources, [parse_goal(goal) for goal in goals] or DEFAULT_GOALS)
         found = run(items, folder, options, None if as_json or sys.stderr.isatty() else _tell)
     table = None
-    if preset is not None:
+    if preset is not None and chosen is not None:
         table = papers.side_by_side(preset, chosen, cells, found)
         papers.keep(folder, table)
     counts: dict[str, int] = {}
