@@ -23,6 +23,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from hypress.jobs.train import train  # noqa: E402
+from hypress.neural import siren_meta_fit  # noqa: E402
 from hypress.neural.siren_meta_fit import module  # noqa: E402
 from hypress.testing import gallery  # noqa: E402
 from hypress.train.scenes import TrainingScene  # noqa: E402
@@ -114,7 +115,7 @@ def test_any_number_of_bands_and_pixels(base, shape):
 def test_encoding_is_deterministic(base):
     samples, codec = scene(base), SirenCodec(base="small", steps=30, seconds=1e6)
     first = hypress.encode(samples, codec)
-    siren_meta._fits._found.clear()
+    siren_meta_fit._fits._found.clear()
     assert hypress.encode(samples, codec) == first
 
 

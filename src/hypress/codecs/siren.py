@@ -71,8 +71,10 @@ class SirenCodec(Codec):
         effort = self._effort()
         try:
             if self.base:
+                from hypress.neural import siren_meta_fit
+
                 self._refuse_sizes()
-                return siren_meta.encode(samples, self.base, self.weight_bits, effort)
+                return siren_meta_fit.encode(samples, self.base, self.weight_bits, effort)
             if self.features:
                 return siren_grids_fit.encode(samples, self.rate_bpppc, self.layers, self.width, effort)
             budget = int(self.rate_bpppc * samples.size / 8)

@@ -33,6 +33,7 @@ from hypress.neural import (
     engine_torch,
     hific,
     hific_coding,
+    networks,
     pretrained,
 )
 from hypress.neural.engine_onnx import graph_name
@@ -54,7 +55,7 @@ def write_graphs(
     """
     if weights.card.graphs_of:
         raise WeightsError(f"{weights.path} goes with graphs that exist: give the weights that they were made of")
-    if weights.card.codec not in engine.CODECS:
+    if weights.card.codec not in networks.CODECS:
         raise ConfigurationError(f"the networks of codec {weights.card.codec} cannot be exported")
     count = weights.card.architecture.get("models", 1)
     parts = {(name, n): part for n in range(count) for name, part in modules(weights, n).items()}
@@ -86,7 +87,7 @@ def modules(weights: Weights, number: int = 0) -> dict[str, Any]:
     if weights.card.codec in engine_torch.AUTOENCODERS:
         net = autoencoder.network(weights, engine_torch.AUTOENCODERS[weights.card.codec])
         return {"analysis": net.encoder, "synthesis": net.decoder}
-    if weights.card.codec in engine.HIFIC:
+    if weights.card.codec in networks.HIFIC:
         with engine.use("torch"):
             net = engine_torch.network(weights, number)
             made = hific.model(weights)

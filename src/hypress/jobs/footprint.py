@@ -16,7 +16,7 @@ from hypress import codec as codecs
 from hypress.codec import Spec
 from hypress.memory import peak_memory
 from hypress.neural import engine, pretrained
-from hypress.neural.engine import Maps
+from hypress.neural.networks import HIFIC, Maps
 from hypress.neural.pretrained import Weights
 
 Tile = tuple[int, int, int]
@@ -74,7 +74,7 @@ def _passes(weights: Weights, tile: Tile, device: str) -> tuple[Callable[[], Any
             return latents
 
         return encode, net.synthesis
-    if weights.card.codec in engine.HIFIC:
+    if weights.card.codec in HIFIC:
         from hypress.neural.hific import HificModel
 
         made = _on(device, HificModel(weights))

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from hypress.neural.engine import Maps
 from hypress.neural.engine_torch import TorchNetwork
+from hypress.neural.networks import Maps
 
 T = TypeVar("T")
 
 
 class OnGpu:
-    """See `engine.Network`: a copy of a network of torch's. What goes there and comes back is timed with it."""
+    """See `networks.Network`: a copy of a network of torch's. What goes there and comes back is timed with it."""
 
     def __init__(self, net: TorchNetwork, device: str) -> None:
         self._key, self.device, self.parts = (net.key, device), device, copy.deepcopy(net.parts)

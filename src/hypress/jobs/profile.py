@@ -57,7 +57,7 @@ def profile(
     try:
         from hypress.jobs import footprint
         from hypress.neural import pretrained
-        from hypress.neural.engine import CODECS
+        from hypress.neural.networks import CODECS
     except ImportError as error:
         raise MissingExtraError(
             f"profiling needs: pip install 'hypress[neural]', or 'hypress[edge]' ({error})"
@@ -126,8 +126,8 @@ def _bytes(weights: Any, engine: str) -> int:
     size: int = weights.path.stat().st_size
     if engine == "torch":
         return size
-    from hypress.neural.engine import HIFIC
     from hypress.neural.engine_onnx import graph_of
+    from hypress.neural.networks import HIFIC
 
     parts = ["analysis", "synthesis"]
     if weights.card.codec in ("bandwise", *HIFIC) and weights.card.architecture.get("hyper", 1):

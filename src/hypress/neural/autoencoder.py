@@ -26,7 +26,7 @@ from hypress.entropy.integers import decode_array, encode_array
 from hypress.entropy.tables import TableDecoder, TableEncoder
 from hypress.errors import CodestreamError, WeightsError
 from hypress.neural import pretrained
-from hypress.neural.engine import Network
+from hypress.neural.networks import Network
 from hypress.neural.pretrained import Weights
 from hypress.neural.recent import Recent, digest
 

@@ -21,9 +21,10 @@ from hypress.entropy.gaussian import SCALES
 from hypress.entropy.tables import TOTAL, Tables
 from hypress.errors import WeightsError
 from hypress.neural import fixedpoint
-from hypress.neural.engine import Network, chosen, network
+from hypress.neural.engine import chosen, network
 from hypress.neural.fixedpoint import ACTIVATION_BITS, Convolution, Integers
 from hypress.neural.nets.sizes import FARTHEST, FIRST_INDEX, PER_OCTAVE, QUALITIES, Architecture
+from hypress.neural.networks import Network
 from hypress.neural.pretrained import Weights
 
 GAIN_BITS = 16

@@ -12,36 +12,18 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Hashable, Iterator
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator
+from typing import Any
 
 from hypress.ambient import Ambient
 from hypress.errors import ConfigurationError, MissingExtraError
+from hypress.neural.networks import Network
 from hypress.neural.pretrained import Weights
 
-Maps = NDArray[np.float32]
 ENGINES = {"torch": ("torch", "neural"), "onnx": ("onnxruntime", "edge")}
 """The package that an engine needs, and the extra that brings it."""
 
-HIFIC = ("hific", "hific_se", "hific_3d")
-CODECS = ("bandwise", "cae1d", "cae3d", "sscnet", *HIFIC)
-"""Whose networks either computes."""
-
 _chosen: Ambient[str] = Ambient("hypress_engine")
-
-
-class Network(Protocol):
-    """One network, in the parts that its codec runs: "analysis", "synthesis", "hyper_analysis"."""
-
-    @property
-    def key(self) -> Hashable:
-        """What tells its results from those of another."""
-
-    def run(self, part: str, batch: Maps) -> Maps:
-        """What a part makes of a batch, on one thread: tiles are coded side by side."""
 
 
 @contextlib.contextmanager

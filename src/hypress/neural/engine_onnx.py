@@ -15,7 +15,7 @@ import onnxruntime
 
 from hypress.errors import WeightsError
 from hypress.neural import pretrained
-from hypress.neural.engine import Maps
+from hypress.neural.networks import Maps
 from hypress.neural.pretrained import Weights
 
 OF = "hypress"
@@ -23,7 +23,7 @@ OF = "hypress"
 
 
 class OnnxNetwork:
-    """See `engine.Network`."""
+    """See `networks.Network`."""
 
     def __init__(self, weights: Weights, number: int) -> None:
         self._weights, self._number = weights, number

@@ -12,20 +12,20 @@ import torch
 
 from hypress.errors import WeightsError
 from hypress.neural import autoencoder, pretrained
-from hypress.neural.engine import HIFIC, Maps
 from hypress.neural.nets.bandwise import Architecture, Bandwise
 from hypress.neural.nets.cae1d import Cae1d
 from hypress.neural.nets.cae3d import Cae3d
 from hypress.neural.nets.hific import Hific
 from hypress.neural.nets.hific_sizes import Architecture as HificArchitecture
 from hypress.neural.nets.sscnet import SscNet
+from hypress.neural.networks import HIFIC, Maps
 from hypress.neural.pretrained import Weights
 
 AUTOENCODERS: dict[str, Callable[..., Any]] = {"cae1d": Cae1d, "cae3d": Cae3d, "sscnet": SscNet}
 
 
 class TorchNetwork:
-    """See `engine.Network`."""
+    """See `networks.Network`."""
 
     def __init__(self, key: Hashable, parts: dict[str, Callable[[torch.Tensor], torch.Tensor]]) -> None:
         self._key, self.parts = key, parts

@@ -23,10 +23,11 @@ from hypress.entropy.tables import TOTAL, Tables
 from hypress.errors import WeightsError
 from hypress.neural import fixedpoint, pretrained
 from hypress.neural.bandwise import learned
-from hypress.neural.engine import Network, chosen, network
+from hypress.neural.engine import chosen, network
 from hypress.neural.fixedpoint import ACTIVATION_BITS, Convolution, Integers
 from hypress.neural.nets.hific_sizes import STRIDE, Architecture
 from hypress.neural.nets.sizes import FIRST_INDEX
+from hypress.neural.networks import Network
 from hypress.neural.pretrained import Weights
 
 UNIT = 1 << ACTIVATION_BITS

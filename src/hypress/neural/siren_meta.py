@@ -28,12 +28,9 @@ from numpy.typing import NDArray
 from hypress.codec import Spec
 from hypress.errors import CodestreamError, WeightsError
 from hypress.neural import pretrained
-from hypress.neural.fitting import Effort
 from hypress.neural.pretrained import Weights
-from hypress.neural.recent import Recent, digest
 from hypress.neural.siren_apply import Layers
-from hypress.neural.siren_published import generated, packed, sizes, unpacked
-from hypress.valid import valid_samples
+from hypress.neural.siren_published import generated, sizes, unpacked
 
 HEAD = struct.Struct(">Bqq")
 """Bits of a number; the samples that are coded as 0 and 1."""
@@ -106,31 +103,9 @@ def resampled(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return np.asarray(rows[below] * (np.float32(1) - share) + rows[np.minimum(below + 1, last)] * share, np.float32)
 
 
-# --- there ------------------------------------------------------------------------------------------
-
-_fits: Recent[NDArray[np.float32]] = Recent()
-
-
-def encode(samples: NDArray[Any], name: str, bits: int, effort: Effort) -> dict[str, bytes]:
-    """The streams "weights" and "modulation" of samples `(band, y, x)`, with the base of that name.
-
-    Raises WeightsError where there is no such base.
-    """
-    from hypress.neural.siren_meta_fit import modulation_of
-
-    base = base_of(pretrained.find(name, "siren"))
-    low, high, valid = int(samples.min()), int(samples.max()), valid_samples()
-    key = digest(samples, valid), base.digest, effort
-    modulation = _fits.get(key, lambda: modulation_of(base, samples, valid, effort))
-    return {"weights": base.digest, "modulation": HEAD.pack(bits, low, high) + packed([modulation], bits)}
-
-
 def psnr_of(mse: float, low: int, high: int) -> float:
     """PSNR in decibels, peak `high`, of a mean squared error of samples scaled from `low`..`high` to [0, 1]."""
     return 10 * math.log10(max(abs(high), 1) ** 2 / max(mse * (high - low) ** 2, 1e-9))
-
-
-# --- back -------------------------------------------------------------------------------------------
 
 
 def decode(streams: Mapping[str, bytes], name: str, spec: Spec) -> NDArray[Any]:

@@ -9,18 +9,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hypress.neural import pretrained
 from hypress.neural.fitting import Effort, fit, threads
 from hypress.neural.history import watcher
 from hypress.neural.nets.siren_meta import ModulatedSiren
+from hypress.neural.recent import Recent, digest
 from hypress.neural.siren_apply import coordinates
 from hypress.neural.siren_fit import samples as sampled
-from hypress.neural.siren_meta import Architecture, Base, moved, psnr_of
-from hypress.neural.siren_published import generated
+from hypress.neural.siren_meta import HEAD, Architecture, Base, base_of, moved, psnr_of
+from hypress.neural.siren_published import generated, packed
+from hypress.valid import valid_samples
 
 PIXELS = 4096
 """That a step sees at most: more say little more about a few dozen numbers."""
 CHECKED = 20
 """Steps from one measurement to the next."""
+
+_fits: Recent[NDArray[np.float32]] = Recent()
+
+
+def encode(samples: NDArray[Any], name: str, bits: int, effort: Effort) -> dict[str, bytes]:
+    """The streams "weights" and "modulation" of samples `(band, y, x)`, with the base of that name.
+
+    Raises WeightsError where there is no such base.
+    """
+    base = base_of(pretrained.find(name, "siren"))
+    low, high, valid = int(samples.min()), int(samples.max()), valid_samples()
+    key = digest(samples, valid), base.digest, effort
+    modulation = _fits.get(key, lambda: modulation_of(base, samples, valid, effort))
+    return {"weights": base.digest, "modulation": HEAD.pack(bits, low, high) + packed([modulation], bits)}
 
 
 def modulation_of(

@@ -7,7 +7,7 @@ import numpy as np
 from hypress.codec import Spec
 from hypress.errors import ConfigurationError, WeightsError
 from hypress.neural.autoencoder import Maps, padded
-from hypress.neural.engine import Network, network
+from hypress.neural.engine import network
 from hypress.neural.nets.sizes import (
     CUBE_DEPTH,
     CUBE_LATENTS,
@@ -17,6 +17,7 @@ from hypress.neural.nets.sizes import (
     SSCNET_LATENTS,
     SSCNET_STRIDE,
 )
+from hypress.neural.networks import Network
 from hypress.neural.pretrained import Weights
 
 TOGETHER = 1 << 19

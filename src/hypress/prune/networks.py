@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError, WeightsError
 from hypress.neural import bandwise, hific
-from hypress.neural.engine import CODECS, HIFIC
 from hypress.neural.engine_torch import AUTOENCODERS
 from hypress.neural.fixedpoint import ACTIVATION_BITS, WEIGHT_BITS
 from hypress.neural.nets.bandwise import KNOTS, Bandwise
@@ -30,6 +29,7 @@ from hypress.neural.nets.hific_sizes import Architecture as HificArchitecture
 from hypress.neural.nets.hific_sizes import Widths
 from hypress.neural.nets.lowrank import Convolution
 from hypress.neural.nets.sizes import PER_OCTAVE, QUALITIES, Architecture
+from hypress.neural.networks import CODECS, HIFIC
 from hypress.neural.pretrained import Weights
 
 FITTED = 300

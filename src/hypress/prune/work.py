@@ -15,7 +15,7 @@ from torch import nn
 
 from hypress.errors import ConfigurationError
 from hypress.neural import pretrained
-from hypress.neural.engine import HIFIC
+from hypress.neural.networks import HIFIC
 from hypress.neural.packed import packed
 from hypress.neural.pretrained import Card, Weights
 from hypress.progress import Task
