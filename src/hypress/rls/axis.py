@@ -22,6 +22,8 @@ DOUBT = 1.5
 """A code's own ratio counts for as much as its phase's when it was expected this often."""
 PHASE_DOUBT = 4.0
 NARROWEST, WIDEST = 0.02, 32.0
+NARROW, WIDE = 1.5, 3.75
+"""How far to either side of its prediction a sample is expected, in scales of its distribution."""
 JUDGING = 0.999
 """What is kept of the advantages so far, whose sum decides whether the axis is used, at each sample."""
 
@@ -52,26 +54,29 @@ def renew_axis(
             phase = phase_of(code, frequency)
             expected_phase[phase] += max(expected, 0.0)
             met_phase[phase] += met[code]
-    expected = 0.0
+        for phase in range(PHASES):
+            met_phase[phase] /= expected_phase[phase]
+    expected, usual, place = 0.0, 1.0, 0.0
     for code in range(codes):
         expected += edges[code]
-        usual = 1.0
         if frequency:
-            phase = phase_of(code, frequency)
-            usual = met_phase[phase] / expected_phase[phase]
+            usual = met_phase[phase_of(code, frequency)]
         width = usual * (met[code] + DOUBT) / (max(expected, 0.0) * usual + DOUBT)
-        axis[code + 1] = axis[code] + min(max(width, NARROWEST), WIDEST)
+        place += min(max(width, NARROWEST), WIDEST)
+        axis[code + 1] = place
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def expect(edges: Any, codes: int, centre: float, half: float) -> None:
-    """Expect half a sample, spread evenly over `centre - half … centre + half`; the first code is from 0 to 1.
+def expect(edges: Any, codes: int, centre: float, spread: float, turn: int) -> None:
+    """Expect a sample, spread evenly to either side of `centre`; the first code is from 0 to 1.
 
-    `edges` holds the differences of what is expected; a place within a code is shared by its ends.
+    It is spread narrowly in odd turns and widely in even ones, which over many is a bell. `edges` holds the differences
+    of what is expected; a place within a code is shared by its ends.
     """
+    half = (NARROW if turn & 1 else WIDE) * spread + 0.5
     start = min(max(centre - half, 0.0), codes - 1.0)
     end = min(max(centre + half, start + 1.0), float(codes))
-    height = 0.5 / (end - start)
+    height = 1.0 / (end - start)
     i, k = int(start), int(end)
     edges[i] += height * (1.0 - (start - i))
     edges[i + 1] += height * (start - i)

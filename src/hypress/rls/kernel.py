@@ -151,16 +151,18 @@ def code_scene(
             for i in range(PAD):
                 window[r, i, here] = window[r - 1, PAD, here]
                 error[r, i] = error[r - 1, PAD]
+            north, own = error[r - 1], error[r]
+            before_north, before_here, before_south = before[r - 1], before[r], before[min(r + 1, rows)]
             for x in range(columns):
                 c = x + PAD
                 at = r * south + c * east
                 # How large errors are nearby, here and in the band before.
-                near = 2.0 * abs(error[r - 1, c]) + abs(error[r - 1, c - 1]) + abs(error[r - 1, c + 1])
-                near += abs(error[r - 1, c + 2]) + abs(error[r, c - 2])
-                far = 2.0 * abs(before[r, c]) + abs(before[r, c - 1]) + abs(before[r, c + 1])
-                far += abs(before[r - 1, c]) + abs(before[min(r + 1, rows), c])
+                near = 2.0 * abs(north[c]) + abs(north[c - 1]) + abs(north[c + 1])
+                near += abs(north[c + 2]) + abs(own[c - 2])
+                far = 2.0 * abs(before_here[c]) + abs(before_here[c - 1]) + abs(before_here[c + 1])
+                far += abs(before_north[c]) + abs(before_south[c])
                 # The error west is known last: it comes in last, so that the processor need not wait for the rest.
-                around = ((near + FAR * ratio * far) + 2.0 * abs(error[r, c - 1])) * EACH
+                around = ((near + FAR * ratio * far) + 2.0 * abs(own[c - 1])) * EACH
                 # Prediction.
                 if y == 0:
                     centre = float(flat[at - east + here]) if x else 0.0
@@ -192,12 +194,12 @@ def code_scene(
                 if contexts:
                     cells[0] = level * SLOT
                 if cells.size > 1:
-                    kind = 25 * sort_of(error[r, c - 1] * inverse) + 5 * sort_of(error[r - 1, c] * inverse)
-                    cells[1] = (KINDS + kind + sort_of(error[r - 1, c + 1] * inverse)) * SLOT
+                    kind = 25 * sort_of(own[c - 1] * inverse) + 5 * sort_of(north[c] * inverse)
+                    cells[1] = (KINDS + kind + sort_of(north[c + 1] * inverse)) * SLOT
                 if cells.size > 2:
                     scaled = ratio * inverse
-                    kind = 25 * sort_of(before[r, c] * scaled) + 5 * sort_of(earlier[r, c] * scaled)
-                    beside = 0.5 * (before[r, c - 1] + before[r, c + 1])
+                    kind = 25 * sort_of(before_here[c] * scaled) + 5 * sort_of(earlier[r, c] * scaled)
+                    beside = 0.5 * (before_here[c - 1] + before_here[c + 1])
                     cells[2] = (2 * KINDS + kind + sort_of(beside * scaled)) * SLOT
                 # The code, its neighbours `step` apart, `middle` being number 0.
                 middle, limit = low, absolute
@@ -242,10 +244,9 @@ def code_scene(
                 if gaps and limit == 0:
                     favour = JUDGING * favour + advantage(axis, codes, index, centre - low, 2.0 * spread)
                     met[index] += 1.0
-                    expect(edges, codes, centre - low + 0.5, 1.5 * spread + 0.5)
-                    expect(edges, codes, centre - low + 0.5, 3.75 * spread + 0.5)
+                    expect(edges, codes, centre - low + 0.5, spread, seen)
                 wrong = value - centre
-                error[r, c] = wrong
+                own[c] = wrong
                 magnitude += abs(wrong)
                 energy += wrong * wrong
                 sums_of[level] += abs(wrong)

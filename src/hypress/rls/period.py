@@ -73,8 +73,7 @@ def _gains(band: Any, guess: Any, codes: int, frequencies: Any) -> Any:
     for y in range(0, rows, 2):
         for x in range(columns):
             met[band[y, x]] += 1.0
-            expect(edges, codes, guess[y, x] + 0.5, 1.5 * spread + 0.5)
-            expect(edges, codes, guess[y, x] + 0.5, 3.75 * spread + 0.5)
+            expect(edges, codes, guess[y, x] + 0.5, spread, x)
     for k in range(frequencies.size):
         renew_axis(axis, met, edges, codes, frequencies[k], met_phase, expected_phase)
         for y in range(1, rows, 2):

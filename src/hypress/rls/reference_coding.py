@@ -76,14 +76,14 @@ class Axis:
             gained = (width - mean) / (width + mean)
         self.favour = spaced.JUDGING * self.favour + gained
         self.met[code] += 1.0
-        for half in (1.5 * spread + 0.5, 3.75 * spread + 0.5):
-            start = min(max(centre + 0.5 - half, 0.0), self.codes - 1.0)
-            end = min(max(centre + 0.5 + half, start + 1.0), float(self.codes))
-            height = 0.5 / (end - start)
-            for sign, edge in ((1.0, start), (-1.0, end)):
-                i = int(edge)
-                self.expected[i] += sign * (height * (1.0 - (edge - i)))
-                self.expected[min(i + 1, self.codes)] += sign * (height * (edge - i))
+        half = (spaced.NARROW if self.seen % 2 else spaced.WIDE) * spread + 0.5
+        start = min(max(centre + 0.5 - half, 0.0), self.codes - 1.0)
+        end = min(max(centre + 0.5 + half, start + 1.0), float(self.codes))
+        height = 1.0 / (end - start)
+        for sign, edge in ((1.0, start), (-1.0, end)):
+            i = int(edge)
+            self.expected[i] += sign * (height * (1.0 - (edge - i)))
+            self.expected[min(i + 1, self.codes)] += sign * (height * (edge - i))
 
 
 def _running(values: NDArray[np.float64]) -> list[float]:
