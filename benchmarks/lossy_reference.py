@@ -41,7 +41,8 @@ from rate_distortion import codec_of
 
 RATES = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0]
 COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 55, 65, 77, 91, 108, 128, 152, 180, 214, 255]
-REPEATS = 5
+REPEATS, REST = 5, 0.1
+"""Of timed tasks, and seconds before each: threads of BLAS wait busily for a while after the task before."""
 PATIENCE = 3
 """Numbers of components that may be worse than the best before the search ends."""
 
@@ -127,6 +128,7 @@ def speeds(work: Sequence[Callable[[], object]], samples: int) -> list[str]:
     wall, processor = ([math.inf] * len(work) for _ in range(2))
     for _ in range(REPEATS):
         for i, task in enumerate(work):
+            time.sleep(REST)
             started, spent = time.perf_counter(), time.process_time()
             task()
             wall[i] = min(wall[i], time.perf_counter() - started)

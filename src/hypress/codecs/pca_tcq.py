@@ -19,6 +19,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from hypress.blas import one_thread
 from hypress.codec import Codec, Knob, Spec
 from hypress.codecs._basis import basis_within, read_basis, write_basis
 from hypress.errors import CodestreamError
@@ -72,6 +73,7 @@ class PcaTcq(Codec):
         """A low rate, a high one with few splits, and an error."""
         return [cls(rate_bpppc=0.3), cls(rate_bpppc=2.0, effort="best", levels=2), cls(mse=20.0)]
 
+    @one_thread()
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """Streams "basis" and "coefficients"."""
         spectrum, effort = spectrum_of(samples), EFFORTS[self.effort]
@@ -94,6 +96,7 @@ class PcaTcq(Codec):
                 return {"basis": found.head, "coefficients": HEAD.pack(found.step, self.levels) + found.data}
         return {"basis": write_basis(basis.without_components()), "coefficients": b""}
 
+    @one_thread()
     def decode(self, streams: Mapping[str, bytes], spec: Spec) -> NDArray[Any]:
         """The inverse transforms, rounded and clipped."""
         if set(streams) != {"basis", "coefficients"}:

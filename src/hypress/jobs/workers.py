@@ -6,9 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
+from hypress.blas import one_thread
 from hypress.errors import ConfigurationError, MissingExtraError
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Execu
     """Threads of this process, or the Dask cluster at `scheduler`; and how many tiles to have under way."""
     if scheduler is None:
         count = workers or os.cpu_count() or 1
-        with ThreadPoolExecutor(count) as pool:
+        with one_thread() if count > 1 else nullcontext(), ThreadPoolExecutor(count) as pool:
             yield pool, WAITED_FOR * count
         return
     try:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hypress.blas import one_thread
 from hypress.once import once
 
 BLOCK_SAMPLES = 1 << 20
@@ -164,7 +165,7 @@ class Basis:
             np.clip(total, limits.min, limits.max, out=total)
             out[:, block] = total.reshape(bands, -1, columns)
 
-        with ThreadPoolExecutor(THREADS) as pool:
+        with one_thread(), ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(fill, row_blocks(out.shape)))
         return out
 
