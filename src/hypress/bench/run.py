@@ -30,8 +30,7 @@ from hypress.goal import Goal, Rate
 from hypress.progress import Task
 
 ROWS, EXHIBITS = "rows.jsonl", "exhibits"
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_THREAD_LIMIT")
-"""The last is for fits, which set the number of torch's threads themselves."""
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 LIMIT_S = 600.0
 DONE = {rows.MEASURED, rows.REFUSED, rows.LATE}
 """Rows that are not tried again; a contender may have been installed since, or a failure mended."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ DIVERGED = 100.0
 UNIT = 1e-2
 """A loss that is large for data normalised to about one: what a first loss near zero is compared as."""
 THREADS = 2
-"""Threads of a fit, whatever the machine has."""
+"""Threads of a fit, whatever the machine has; fewer only where `OMP_NUM_THREADS` says so."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def fit(
 def threads(count: int = THREADS) -> Iterator[None]:
     """Let torch compute with so many threads inside, so that its sums are the same on machines with more cores.
 
+    With fewer where `OMP_NUM_THREADS` asks for fewer, as it does where several fits run side by side.
     The number is one for the whole process: the last of several fits at once to end puts it back.
     """
     import torch
@@ -136,7 +138,7 @@ def threads(count: int = THREADS) -> Iterator[None]:
         if _Threads.users == 0:
             _Threads.before = torch.get_num_threads()
         _Threads.users += 1
-        torch.set_num_threads(count)
+        torch.set_num_threads(min(count, _most()))
     try:
         yield
     finally:
@@ -144,6 +146,11 @@ def threads(count: int = THREADS) -> Iterator[None]:
             _Threads.users -= 1
             if _Threads.users == 0:
                 torch.set_num_threads(_Threads.before)
+
+
+def _most() -> int:
+    wished = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(wished)) if wished.isdecimal() else THREADS
 
 
 class _Threads:
