@@ -1,6 +1,7 @@
 // The page begins: layers, panels, and what the whole page listens to.
 
 import { get, tried } from "./api.js";
+import * as gestures from "./gestures.js";
 import * as compress from "./panel-compress.js";
 import * as file from "./panel-file.js";
 import * as picture from "./panel-picture.js";
@@ -18,6 +19,7 @@ async function begin() {
   layers();
   modes();
   viewer.start();
+  gestures.start();
   picture.start();
   spectra.start(() => select(byId("tab-spectra"), false));
   file.start();

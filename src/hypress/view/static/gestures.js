@@ -5,7 +5,7 @@ import { fit, hover, move, pick, pickPixel, pickRegion, toScene, view, zoom, zoo
 
 const STILL = 5; // a pointer that moved less has clicked
 
-export function listenToPointer(canvas, stage) {
+function listenToPointer(canvas, stage) {
   const pointers = new Map();
   let start = null, pinch = null;
 
@@ -83,7 +83,7 @@ function listenToSwipe(bar, place, canvas) {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const MODES = { o: "single", s: "swipe", b: "side", d: "map" };
 
-export function listenToKeys(canvas) {
+function listenToKeys(canvas) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = ARROWS[event.key];
@@ -105,4 +105,10 @@ export function listenToKeys(canvas) {
     } else return;
     event.preventDefault();
   });
+}
+
+export function start() {
+  const canvas = document.getElementById("canvas");
+  listenToPointer(canvas, document.getElementById("stage"));
+  listenToKeys(canvas);
 }

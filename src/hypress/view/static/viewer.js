@@ -3,7 +3,6 @@
 import { address } from "./api.js";
 import { change, layer, on, shown, state } from "./state.js";
 import { Tiles } from "./tiles.js";
-import { listenToPointer, listenToKeys } from "./gestures.js";
 
 const EDGE = 256; // pixels of a tile's edge
 const CLOSEST = 48; // screen pixels a sample at most
@@ -288,7 +287,5 @@ export function start() {
   on(["mode"], again);
   onView(showPlace);
   on(["a", "b", "split", "bands", "grey", "colourMap", "gamma", "low", "high", "map", "region", "layers", "frame"], draw);
-  listenToPointer(canvas, stage);
-  listenToKeys(canvas);
   fit();
 }
