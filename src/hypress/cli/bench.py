@@ -87,7 +87,7 @@ def command(
     wished = tuple(parse_goal(goal) for goal in timed or (() if preset else ("rate=0.5", "lossless")))
     options = Options(
         workers=workers or os.cpu_count() or 1,
-        limit_s=limit or (chosen.limit_s if chosen else LIMIT_S),
+        limit_s=limit if limit is not None else chosen.limit_s if chosen else LIMIT_S,
         timed=wished,
         repetitions=repetitions,
         wanted=Wanted(ssim=not no_ssim, tasks=not no_tasks),
