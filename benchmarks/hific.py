@@ -1,6 +1,7 @@
 """HiFiC, HiFiC-SE and HiFiC-3D with the weights that ship: what docs/codecs/hific.md holds.
 
     python benchmarks/hific.py ../shared/data --output docs/codecs/hific      Figure 4 and Figure 3, on test scenes
+    python benchmarks/hific.py ../shared/data --weights hific_se=mine.safetensors        other weights than those that ship
     python benchmarks/hific.py ../shared/data --placements training/any       Table 2, by training each of them shortly
 
 `load.py` in that folder turns the public files into arrays. The scenes are test scenes, which no weights have seen.
@@ -21,6 +22,7 @@ from hypress import png
 from hypress.bench.report import standing_alone
 from hypress.bench.report.chart import Axis, Series, chart
 from hypress.bench.report.figures import Figure
+from hypress.codec import Codec
 from hypress.errors import GoalError
 from hypress.metrics import Tally, ssim
 from hypress.neural import pretrained
@@ -49,11 +51,16 @@ Point = tuple[float, float, float, float]
 """Bits per pixel, PSNR, spectral angle, SSIM."""
 
 
-def coded(samples: np.ndarray, codec: str, target: float) -> Point | None:
+def generative(codec: str, target: float, weights: dict[str, str]) -> Codec:
+    """One of the three at a target, with the weights that ship or others."""
+    return hypress.find_codec(codec)(bits_per_pixel=target, weights=weights.get(codec, codec))
+
+
+def coded(samples: np.ndarray, codec: str, target: float, weights: dict[str, str]) -> Point | None:
     """One scene at a target rate: by its own target where there is one, else by a goal; None where it cannot."""
     try:
         if codec in GENERATIVE:
-            data = hypress.encode(samples, hypress.find_codec(codec)(bits_per_pixel=target))
+            data = hypress.encode(samples, generative(codec, target, weights))
         else:
             data = hypress.encode(samples, codec, hypress.Rate(bpppc=target / len(samples)))
     except GoalError:
@@ -67,7 +74,7 @@ def _measured(samples: np.ndarray, data: bytes) -> Point:
     return 8 * len(data) / samples[0].size, tally.psnr_db(float(samples.max())), tally.sam_deg, ssim(samples, decoded)
 
 
-def figure4(scenes: dict, names: list[str], output: Path | None) -> Iterator[str]:
+def figure4(scenes: dict, names: list[str], weights: dict[str, str], output: Path | None) -> Iterator[str]:
     """Every scene, then means over those that a codec could code at a target; JPEG 2000 where it begins, too."""
     yield "| scene | codec | " + " | ".join(f"{t:g} bpp" for t in TARGETS) + " | least rate of jpeg2000 |"
     yield "|---|---|" + "---|" * (len(TARGETS) + 1)
@@ -78,7 +85,9 @@ def figure4(scenes: dict, names: list[str], output: Path | None) -> Iterator[str
         least = _least(samples)
         for codec in [*GENERATIVE, *OTHERS]:
             reached = [codec != "jpeg2000" or t >= least[0] for t in TARGETS]
-            points = [coded(samples, codec, t) if can else None for t, can in zip(TARGETS, reached, strict=True)]
+            points = [
+                coded(samples, codec, t, weights) if can else None for t, can in zip(TARGETS, reached, strict=True)
+            ]
             found.setdefault(codec, []).append(points)
             beyond = ""
             if codec in GENERATIVE:
@@ -117,12 +126,12 @@ def _cell(point: Point | None) -> str:
     return "–" if point is None else f"{point[1]:.2f} dB, {point[2]:.1f}°, {point[3]:.3f} at {point[0]:.2f}"
 
 
-def figure3(scenes: dict, output: Path) -> None:
+def figure3(scenes: dict, weights: dict[str, str], output: Path) -> None:
     """Original, without 3-D convolutions, and with them, side by side at the middle target."""
     samples = scenes[SHOWN]()
     panels = [samples]
     for codec in ("hific", "hific_3d"):
-        panels.append(hypress.decode(hypress.encode(samples, hypress.find_codec(codec)(bits_per_pixel=0.6))))
+        panels.append(hypress.decode(hypress.encode(samples, generative(codec, 0.6, weights))))
     chosen = [int(share * len(samples)) for share in (0.16, 0.1, 0.05)]
     low, high = (np.percentile(samples[chosen], p, axis=(1, 2))[:, None, None] for p in (1, 99))
     shown = [np.clip((p[chosen] - low) / (high - low), 0, 1) for p in panels]
@@ -161,17 +170,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scenes", nargs="*", default=TEST_SCENES)
     parser.add_argument("--output", type=Path, help="Folder for the figures.")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE")
     parser.add_argument("--placements", type=Path, help="Folder of training scenes: train the placements instead.")
     given = parser.parse_args()
     if given.placements:
         for line in placements(given.placements):
             print(line, flush=True)
         return
-    scenes = cubes(given.folder)
+    scenes, weights = cubes(given.folder), dict(pair.split("=", 1) for pair in given.weights)
     if given.output:
         given.output.mkdir(parents=True, exist_ok=True)
-        figure3(scenes, given.output)
-    for line in figure4(scenes, given.scenes, given.output):
+        figure3(scenes, weights, given.output)
+    for line in figure4(scenes, given.scenes, weights, given.output):
         print(line, flush=True)
 
 

@@ -102,7 +102,7 @@ def command(
             items = plan(taking_part, sources, [parse_goal(goal) for goal in goals] or DEFAULT_GOALS)
         found = run(items, folder, options, None if as_json or sys.stderr.isatty() else _tell)
     table = None
-    if preset is not None and chosen is not None:
+    if preset and chosen:
         table = papers.side_by_side(preset, chosen, cells, found)
         papers.keep(folder, table)
     counts: dict[str, int] = {}

@@ -14,13 +14,13 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from hypress.errors import ConfigurationError
+from hypress.held import Held
 from hypress.progress import Task
 
 S = TypeVar("S")
@@ -134,18 +134,9 @@ def threads(count: int = THREADS) -> Iterator[None]:
     """
     import torch
 
-    with _Threads.lock:
-        if _Threads.users == 0:
-            _Threads.before = torch.get_num_threads()
-        _Threads.users += 1
+    with _torch_threads.hold():
         torch.set_num_threads(min(count, _most()))
-    try:
         yield
-    finally:
-        with _Threads.lock:
-            _Threads.users -= 1
-            if _Threads.users == 0:
-                torch.set_num_threads(_Threads.before)
 
 
 def _most() -> int:
@@ -153,10 +144,14 @@ def _most() -> int:
     return max(1, int(wished)) if wished.isdecimal() else THREADS
 
 
-class _Threads:
-    lock = threading.Lock()
-    users = 0
-    before = 1
+def _begin() -> Callable[[], None]:
+    import torch
+
+    before = torch.get_num_threads()
+    return lambda: torch.set_num_threads(before)
+
+
+_torch_threads = Held(_begin)
 
 
 def _note(now: Checkpoint, steps: int, seconds: float) -> str:
