@@ -1,7 +1,7 @@
 """HiFiC, HiFiC-SE and HiFiC-3D with the weights that ship: what docs/codecs/hific.md holds.
 
     python benchmarks/hific.py ../shared/data --output docs/codecs/hific      Figure 4 and Figure 3, on test scenes
-    python benchmarks/hific.py ../shared/data --weights hific_se=mine.safetensors        other weights than those that ship
+    python benchmarks/hific.py ../shared/data --weights hific_se=mine.safetensors      other weights than ship
     python benchmarks/hific.py ../shared/data --placements training/any       Table 2, by training each of them shortly
 
 `load.py` in that folder turns the public files into arrays. The scenes are test scenes, which no weights have seen.
