@@ -1,6 +1,7 @@
 """Profiles: counts are those of the layers, memory is that of a process of its own, models are told side by side."""
 
 import json
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -99,8 +100,10 @@ def test_a_copy_of_the_network_is_what_goes_to_a_gpu(codec, tmp_path):
     shapes = {"bandwise": (2, 1, 16, 16), "cae1d": (3, 1, 12), "sscnet": (1, 12, 16, 16), "hific": (1, 16, 32, 32)}
     batch = random.random(shapes[codec], np.float32)
     there = net.run("analysis", batch)
-    assert np.array_equal(copy.run("analysis", batch), there)
-    assert np.array_equal(copy.run("synthesis", there), net.run("synthesis", there))
+    # Sums in another order: the copy has as many threads as torch likes, and its weights lie elsewhere in memory.
+    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+    close(copy.run("analysis", batch), there)
+    close(copy.run("synthesis", there), net.run("synthesis", there))
 
 
 def test_memory_of_a_gpu_is_what_tensors_hold(tmp_path, cli):
