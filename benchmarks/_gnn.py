@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from hypress.neural import gnn_key
-from hypress.neural.gnn_coding import Rounded, write_first, write_network
-from hypress.neural.gnn_fit import Settings, Weights, fit_free, fit_rounded
-from hypress.neural.gnn_plan import Plan, most_blocks
-from hypress.neural.gnn_rate import natural_steps, rounded_within, steps_of
-from hypress.neural.gnn_scenes import Scenes
+from hypress.neural.gnn import key
+from hypress.neural.gnn.coding import Rounded, write_first, write_network
+from hypress.neural.gnn.fit import Settings, Weights, fit_free, fit_rounded
+from hypress.neural.gnn.plan import Plan, most_blocks
+from hypress.neural.gnn.rate import natural_steps, rounded_within, steps_of
+from hypress.neural.gnn.scenes import Scenes
 
 Loaders = Mapping[str, Callable[[], Any]]
 
@@ -111,7 +111,7 @@ def coded(scene: Scenes, found: Rounded) -> int:
 
 
 def published(samples: Any, blocks: int) -> Scenes:
-    return Scenes([samples], Plan(blocks, MAPS, CHANNELS, kernel=3), gnn_key.latent(gnn_key.PUBLIC))
+    return Scenes([samples], Plan(blocks, MAPS, CHANNELS, kernel=3), key.latent(key.PUBLIC))
 
 
 def fit(scene: Scenes, **settings: float) -> Weights:

@@ -25,7 +25,9 @@ if "mkldnn" in how:
     torch.backends.mkldnn.enabled = how["mkldnn"]
 import hypress
 from hypress.entropy import tables
-from hypress.neural import autoencoder, bandwise_coding, hific_coding
+from hypress.neural import autoencoder
+from hypress.neural.bandwise import coding as bandwise_coding
+from hypress.neural.hific import coding as hific_coding
 seen = hashlib.sha256()
 class Watched(tables.TableDecoder):
     def read(self, chosen):

@@ -27,7 +27,9 @@ from hypress.entropy import tables  # noqa: E402
 from hypress.export import fixed, graphs, int8, layers  # noqa: E402
 from hypress.export.writer import sub_pixel  # noqa: E402
 from hypress.jobs.export import export  # noqa: E402
-from hypress.neural import autoencoder, bandwise_coding, engine, fixedpoint, hific_coding, pretrained  # noqa: E402
+from hypress.neural import autoencoder, engine, fixedpoint, pretrained  # noqa: E402
+from hypress.neural.bandwise import coding as bandwise_coding  # noqa: E402
+from hypress.neural.hific import coding as hific_coding  # noqa: E402
 from hypress.prune import networks  # noqa: E402
 from hypress.prune.groups import groups, remove  # noqa: E402
 from hypress.prune.lowrank import make_low_rank  # noqa: E402

@@ -12,17 +12,22 @@ from hypress.codec import Spec
 from hypress.codecs.gnn import GnnCodec
 from hypress.codestream import pack, unpack
 from hypress.errors import CodestreamError, ConfigurationError, LimitError, VersionError
-from hypress.neural import gnn_coding, gnn_key, gnn_many, history
-from hypress.neural.gnn_apply import Network, convolved, convolved_reference, doubled, doubled_reference
-from hypress.neural.gnn_blocks import HEAD, cells_of, cut
-from hypress.neural.gnn_plan import LATENT, Plan, plan_within
+from hypress.neural import history
+from hypress.neural.gnn import coding as gnn_coding
+from hypress.neural.gnn import key as gnn_key
+from hypress.neural.gnn import many as gnn_many
+from hypress.neural.gnn.apply import Network, convolved, convolved_reference, doubled, doubled_reference
+from hypress.neural.gnn.blocks import HEAD, cells_of, cut
+from hypress.neural.gnn.plan import LATENT, Plan, plan_within
 from hypress.neural.weights import Quantised, quantise
 from hypress.secret import SecretError
 
 torch = pytest.importorskip("torch")
 
-from hypress.neural import gnn_encode, gnn_fit, gnn_scenes  # noqa: E402
-from hypress.neural.gnn_rate import natural_steps, rounded_within  # noqa: E402
+from hypress.neural.gnn import encode as gnn_encode  # noqa: E402
+from hypress.neural.gnn import fit as gnn_fit  # noqa: E402
+from hypress.neural.gnn import scenes as gnn_scenes  # noqa: E402
+from hypress.neural.gnn.rate import natural_steps, rounded_within  # noqa: E402
 from hypress.neural.nets.gnn import Folded, Full, Gnn, Norm, generate  # noqa: E402
 
 QUICK = {"steps": 20, "seconds": 1e6, "channels": 6}

@@ -21,9 +21,10 @@ pytest.importorskip("safetensors")
 from safetensors.torch import save_file  # noqa: E402
 
 from hypress.jobs.train import train  # noqa: E402
-from hypress.neural import hific_coding, pretrained  # noqa: E402
-from hypress.neural.hific import UNIT, HificModel, tensors_of  # noqa: E402
-from hypress.neural.hific_bands import Bands, resampled, resampling  # noqa: E402
+from hypress.neural import pretrained  # noqa: E402
+from hypress.neural.hific import coding as hific_coding  # noqa: E402
+from hypress.neural.hific.bands import Bands, resampled, resampling  # noqa: E402
+from hypress.neural.hific.model import UNIT, HificModel, tensors_of  # noqa: E402
 from hypress.neural.nets.cubes import Joined, Windows  # noqa: E402
 from hypress.neural.nets.hific import ChannelNorm, Hific, Squeeze, latent_bits  # noqa: E402
 from hypress.neural.nets.hific_sizes import DEPTH, Architecture  # noqa: E402

@@ -15,16 +15,18 @@ from hypress.codestream import unpack
 from hypress.entropy.integers import encode_integer, model
 from hypress.entropy.rangecoder import finish_encoder, start_encoder
 from hypress.errors import CodestreamError, ConfigurationError
-from hypress.neural import grids, history, siren_published
+from hypress.neural import history
 from hypress.neural.recent import Recent, digest
-from hypress.neural.siren_apply import coordinates, outputs, outputs_reference, sine_reference
+from hypress.neural.siren import grids
+from hypress.neural.siren import published as siren_published
+from hypress.neural.siren.apply import coordinates, outputs, outputs_reference, sine_reference
 
 torch = pytest.importorskip("torch")
 
-from hypress.neural import siren_fit  # noqa: E402
 from hypress.neural.fitting import Effort  # noqa: E402
 from hypress.neural.nets.siren import Siren  # noqa: E402
-from hypress.neural.siren_fit import samples as sampled  # noqa: E402
+from hypress.neural.siren import fit as siren_fit  # noqa: E402
+from hypress.neural.siren.fit import samples as sampled  # noqa: E402
 
 
 def scene(shape=(24, 33, 40), dtype="uint16"):
@@ -96,7 +98,7 @@ def test_bytes_do_not_hang_on_what_was_coded_before():
     samples, rates = scene(), (0.3, 0.31)
     codecs = [SirenCodec(rate_bpppc=rate, steps=5, seconds=1e6) for rate in rates]
     together = [codec.encode(samples, spec_of(samples)) for codec in codecs]
-    from hypress.neural import siren_grids_fit
+    from hypress.neural.siren import on_grids_fit as siren_grids_fit
 
     assert len(siren_grids_fit._fits._found) >= 1
     siren_grids_fit._fits._found.clear()

@@ -14,17 +14,18 @@ from hypress.codecs.siren import SirenCodec
 from hypress.codestream import unpack
 from hypress.errors import CodestreamError, ConfigurationError, GoalError, WeightsError
 from hypress.metrics import psnr
-from hypress.neural import history, pretrained, siren_meta
+from hypress.neural import history, pretrained
 from hypress.neural.pretrained import Card
-from hypress.neural.siren_apply import coordinates, outputs
+from hypress.neural.siren import meta as siren_meta
+from hypress.neural.siren.apply import coordinates, outputs
 from hypress.valid import told
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from hypress.jobs.train import train  # noqa: E402
-from hypress.neural import siren_meta_fit  # noqa: E402
-from hypress.neural.siren_meta_fit import module  # noqa: E402
+from hypress.neural.siren import meta_fit as siren_meta_fit  # noqa: E402
+from hypress.neural.siren.meta_fit import module  # noqa: E402
 from hypress.testing import gallery  # noqa: E402
 from hypress.train.scenes import TrainingScene  # noqa: E402
 from hypress.train.siren import PIXELS, part  # noqa: E402

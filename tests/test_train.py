@@ -219,7 +219,7 @@ def test_hyspecnet_images_lose_the_bands_of_water_vapour(hyspecnet_folder):
 def test_the_rate_in_the_loss_is_that_of_the_file(monkeypatch):
     # On the scene that the laws use, with the weights that ship.
     from hypress.codecs.bandwise import Bandwise
-    from hypress.neural import bandwise_coding
+    from hypress.neural.bandwise import coding as bandwise_coding
 
     samples = np.tile(next(c for c in gallery() if c.name == "realistic").samples, (1, 4, 4))
     told = count_bits(monkeypatch, bandwise_coding)

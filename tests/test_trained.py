@@ -18,9 +18,10 @@ pytest.importorskip("safetensors")
 
 from hypress.codecs.bandwise import Bandwise  # noqa: E402
 from hypress.codecs.sscnet import DROPPED, SscNetCodec  # noqa: E402
-from hypress.neural import bandwise_coding, pretrained  # noqa: E402
-from hypress.neural.bandwise import UNIT, tensors_of  # noqa: E402
-from hypress.neural.bandwise_coding import Facts  # noqa: E402
+from hypress.neural import pretrained  # noqa: E402
+from hypress.neural.bandwise import coding as bandwise_coding  # noqa: E402
+from hypress.neural.bandwise.coding import Facts  # noqa: E402
+from hypress.neural.bandwise.model import UNIT, tensors_of  # noqa: E402
 from hypress.neural.nets.bandwise import Architecture  # noqa: E402
 from hypress.neural.nets.bandwise import Bandwise as Net  # noqa: E402
 

@@ -42,7 +42,8 @@ class Generative(Codec):
         return decoded
 
     def _coding(self, what: str) -> Any:
-        from hypress.neural import engine, hific_coding
+        from hypress.neural import engine
+        from hypress.neural.hific import coding
 
         engine.chosen(f"to {what}, codec {self.name}")
-        return hific_coding
+        return coding

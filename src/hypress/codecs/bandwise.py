@@ -57,7 +57,8 @@ class Bandwise(Codec):
 
 
 def _coding(what: str) -> Any:
-    from hypress.neural import bandwise_coding, engine
+    from hypress.neural import engine
+    from hypress.neural.bandwise import coding
 
     engine.chosen(f"to {what}, codec bandwise")
-    return bandwise_coding
+    return coding

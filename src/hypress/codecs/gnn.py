@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
 from hypress.errors import CodestreamError, MissingExtraError
-from hypress.neural import gnn_coding, gnn_key
+from hypress.neural.gnn import coding, key
 
 RATE, PUBLISHED_RATE = 5e-3, 5e-4
 """Learning rates."""
@@ -65,11 +65,11 @@ class GnnCodec(Codec):
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """The streams "network" and "first", and "key" if keyed."""
         try:
-            from hypress.neural import gnn_encode, gnn_fit
+            from hypress.neural.gnn import encode, fit
         except ImportError as error:
             raise MissingExtraError(f"to encode, codec gnn needs: pip install 'hypress[neural]' ({error})") from error
         speed = PUBLISHED_RATE if self.published else RATE
-        settings = gnn_fit.Settings(
+        settings = fit.Settings(
             steps=self.steps,
             seconds=self.seconds,
             learning_rate=speed if self.learning_rate is None else self.learning_rate,
@@ -78,7 +78,7 @@ class GnnCodec(Codec):
             published=self.published,
             seed=self.seed,
         )
-        return gnn_encode.encode(
+        return encode.encode(
             samples, self.rate_bpppc, settings, blocks=self.blocks, channels=self.channels, keyed=self.keyed
         )
 
@@ -87,12 +87,12 @@ class GnnCodec(Codec):
         names = {"network", "first"} | ({"key"} if self.keyed else set())
         if set(streams) != names:
             raise CodestreamError(f"gnn needs the streams {sorted(names)}, not {sorted(streams)}")
-        plan, low, high, layers = gnn_coding.read_network(streams["network"], spec)
-        seed = gnn_key.unlock(streams["key"]) if self.keyed else None
+        plan, low, high, layers = coding.read_network(streams["network"], spec)
+        seed = key.unlock(streams["key"]) if self.keyed else None
         shape = plan.cube(spec.shape)
         if self.published:
-            cube = gnn_coding.read_first(streams["first"], shape, gnn_key.latent(seed or gnn_key.PUBLIC))
+            cube = coding.read_first(streams["first"], shape, key.latent(seed or key.PUBLIC))
         else:
-            bound = None if seed is None else gnn_key.bound(seed, streams["network"])
-            cube = gnn_coding.read_cube(streams["first"], shape, bound)
-        return gnn_coding.samples_of(plan, layers, cube, low, high, spec)
+            bound = None if seed is None else key.bound(seed, streams["network"])
+            cube = coding.read_cube(streams["first"], shape, bound)
+        return coding.samples_of(plan, layers, cube, low, high, spec)

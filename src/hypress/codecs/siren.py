@@ -2,8 +2,8 @@
 
 After S. Rezasoltani and F. Z. Qureshi, "Hyperspectral image compression using implicit neural representations" (CRV
 2023) and "Hyperspectral image compression using sampling and implicit neural representations" (IEEE TGRS, 2024). With
-`features=False` it is their codec; by default the network is told more than its place, see `neural.siren_grids`. With
-`base="siren"` it is their meta-learned form of 2025, see `neural.siren_meta`.
+`features=False` it is their codec; by default the network is told more than its place, see `neural.siren.on_grids`.
+With `base="siren"` it is their meta-learned form of 2025, see `neural.siren.meta`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from hypress.codec import Codec, Knob, Spec
 from hypress.errors import CodestreamError, ConfigurationError, MissingExtraError
-from hypress.neural import siren_grids, siren_grids_fit, siren_meta, siren_published
 from hypress.neural.fitting import Effort
+from hypress.neural.siren import meta, on_grids, on_grids_fit, published
 
 STEPS, PUBLISHED_STEPS, BASE_STEPS = 800, 15000, 100
 RATE, PUBLISHED_RATE, BASE_RATE = 5e-3, 2e-4, 0.1
@@ -71,15 +71,15 @@ class SirenCodec(Codec):
         effort = self._effort()
         try:
             if self.base:
-                from hypress.neural import siren_meta_fit
+                from hypress.neural.siren import meta_fit
 
                 self._refuse_sizes()
-                return siren_meta_fit.encode(samples, self.base, self.weight_bits, effort)
+                return meta_fit.encode(samples, self.base, self.weight_bits, effort)
             if self.features:
-                return siren_grids_fit.encode(samples, self.rate_bpppc, self.layers, self.width, effort)
+                return on_grids_fit.encode(samples, self.rate_bpppc, self.layers, self.width, effort)
             budget = int(self.rate_bpppc * samples.size / 8)
-            tried = siren_published.candidates(len(samples), self.weight_bits, budget, self.layers, self.width)
-            return siren_published.encode(samples, tried, self.weight_bits, effort)
+            tried = published.candidates(len(samples), self.weight_bits, budget, self.layers, self.width)
+            return published.encode(samples, tried, self.weight_bits, effort)
         except ImportError as error:
             raise MissingExtraError(f"to encode, codec siren needs: pip install 'hypress[neural]' ({error})") from error
 
@@ -91,10 +91,10 @@ class SirenCodec(Codec):
             raise CodestreamError(f"siren needs the streams {sorted(names)}, not {sorted(streams)}")
         if self.base:
             try:
-                return siren_meta.decode(streams, self.base, spec)
+                return meta.decode(streams, self.base, spec)
             except ImportError as error:  # of what reads weights; the other forms need nothing
                 raise MissingExtraError("to decode, siren upon a base needs: pip install 'hypress[neural]'") from error
-        return (siren_grids if self.features else siren_published).decode(streams, spec)
+        return (on_grids if self.features else published).decode(streams, spec)
 
     def _effort(self) -> Effort:
         steps, learning_rate = (STEPS, RATE) if self.features else (PUBLISHED_STEPS, PUBLISHED_RATE)

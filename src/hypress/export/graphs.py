@@ -25,18 +25,12 @@ from hypress.errors import ConfigurationError, OutputExistsError, WeightsError
 from hypress.export import fixed, int8, layers
 from hypress.export.writer import facts_of
 from hypress.levels import integer_type
-from hypress.neural import (
-    autoencoder,
-    bandwise,
-    bandwise_coding,
-    engine,
-    engine_torch,
-    hific,
-    hific_coding,
-    networks,
-    pretrained,
-)
+from hypress.neural import autoencoder, engine, engine_torch, networks, pretrained
+from hypress.neural.bandwise import coding as bandwise_coding
+from hypress.neural.bandwise import model as bandwise
 from hypress.neural.engine_onnx import graph_name
+from hypress.neural.hific import coding as hific_coding
+from hypress.neural.hific import model as hific
 from hypress.neural.pretrained import Weights
 from hypress.progress import Task
 from hypress.whole import write_whole

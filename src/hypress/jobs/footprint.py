@@ -62,7 +62,7 @@ def _passes(weights: Weights, tile: Tile, device: str) -> tuple[Callable[[], Any
     bands, rows, columns = tile
     noise = np.random.default_rng(0).random(tile, np.float32)
     if weights.card.codec == "bandwise":
-        from hypress.neural.bandwise import GAIN_BITS, BandwiseModel
+        from hypress.neural.bandwise.model import GAIN_BITS, BandwiseModel
 
         net = _on(device, BandwiseModel(weights, 0))
         gains = (net.gains[len(net.gains) // 2] / (1 << GAIN_BITS)).astype(np.float32)[:, None, None]
@@ -75,7 +75,7 @@ def _passes(weights: Weights, tile: Tile, device: str) -> tuple[Callable[[], Any
 
         return encode, net.synthesis
     if weights.card.codec in HIFIC:
-        from hypress.neural.hific import HificModel
+        from hypress.neural.hific.model import HificModel
 
         made = _on(device, HificModel(weights))
         channels = np.resize(noise, (made.sizes.bands, rows, columns))

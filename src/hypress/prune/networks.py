@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError, WeightsError
-from hypress.neural import bandwise, hific
+from hypress.neural.bandwise import model as bandwise
 from hypress.neural.engine_torch import AUTOENCODERS
 from hypress.neural.fixedpoint import ACTIVATION_BITS, WEIGHT_BITS
+from hypress.neural.hific import model as hific
 from hypress.neural.nets.bandwise import KNOTS, Bandwise
 from hypress.neural.nets.cae3d import Cae3d
 from hypress.neural.nets.cubes import Cube, Joined, Windows

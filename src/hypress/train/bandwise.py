@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError
-from hypress.neural.bandwise import tensors_of
+from hypress.neural.bandwise.model import tensors_of
 from hypress.neural.nets.bandwise import PER_OCTAVE, QUALITIES, REFERENCES, Architecture, Bandwise
 from hypress.train.recipe import Recipe
 from hypress.train.scenes import TrainingScene, chances, crop

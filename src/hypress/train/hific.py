@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hypress.errors import ConfigurationError
-from hypress.neural.hific import tensors_of
-from hypress.neural.hific_bands import resampled, resampling
+from hypress.neural.hific.bands import resampled, resampling
+from hypress.neural.hific.model import tensors_of
 from hypress.neural.nets.hific import Hific
 from hypress.neural.nets.hific_sizes import STRIDE, Architecture
 from hypress.neural.nets.patchgan import PatchGan

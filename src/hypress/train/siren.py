@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError
 from hypress.neural.nets.siren_meta import ModulatedSiren
-from hypress.neural.siren_meta import Architecture, resampled
+from hypress.neural.siren.meta import Architecture, resampled
 from hypress.train.recipe import Recipe
 from hypress.train.scenes import TrainingScene, chances
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypress.neural.gnn_blocks import HEAD, Block
+from hypress.neural.gnn.blocks import HEAD, Block
 
 Shape = tuple[int, int, int]
 

@@ -1,6 +1,6 @@
 """A SIREN that is moved by a few numbers: the base network of many scenes with shift modulations.
 
-After S. Rezasoltani and F. Z. Qureshi (ICPRAM 2025; LNCS, 2025), see `neural.siren_meta`:
+After S. Rezasoltani and F. Z. Qureshi (ICPRAM 2025; LNCS, 2025), see `neural.siren.meta`:
 
     (scene, pixel, 2) ─► [linear, + β, sin ω₀·] × layers ─► linear ─► (scene, pixel, point)
                                    ▲
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hypress.neural.nets.siren import Siren
-from hypress.neural.siren_meta import Architecture
+from hypress.neural.siren.meta import Architecture
 
 SPREAD = 1e-2
 """Standard deviation of M at the start: about as large as the weights between sine layers."""

@@ -29,8 +29,8 @@ from hypress.codec import Spec
 from hypress.errors import CodestreamError, WeightsError
 from hypress.neural import pretrained
 from hypress.neural.pretrained import Weights
-from hypress.neural.siren_apply import Layers
-from hypress.neural.siren_published import generated, sizes, unpacked
+from hypress.neural.siren.apply import Layers
+from hypress.neural.siren.published import generated, sizes, unpacked
 
 HEAD = struct.Struct(">Bqq")
 """Bits of a number; the samples that are coded as 0 and 1."""

@@ -25,7 +25,7 @@ from hypress.codec import Spec
 from hypress.errors import CodestreamError, ConfigurationError
 from hypress.neural.fitting import Effort
 from hypress.neural.recent import Recent, digest
-from hypress.neural.siren_apply import Layers, coordinates, outputs
+from hypress.neural.siren.apply import Layers, coordinates, outputs
 from hypress.valid import valid_samples
 
 HEAD = struct.Struct(">BHBqq")
@@ -89,8 +89,8 @@ def encode(
     low, high, valid = int(samples.min()), int(samples.max()), valid_samples()
 
     def fitted() -> tuple[tuple[int, int], Layers]:
-        from hypress.neural.siren_fit import Shown
-        from hypress.neural.siren_search import search
+        from hypress.neural.siren.fit import Shown
+        from hypress.neural.siren.search import search
 
         pixels = samples.reshape(len(samples), -1).astype(np.float64)
         weights = None if valid is None else valid.reshape(pixels.shape).astype(np.float32)

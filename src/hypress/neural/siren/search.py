@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from hypress.errors import ConfigurationError
 from hypress.neural.fitting import Effort, threads
 from hypress.neural.nets.siren import Siren
-from hypress.neural.siren_apply import Layers
-from hypress.neural.siren_fit import Shown, Training
+from hypress.neural.siren.apply import Layers
+from hypress.neural.siren.fit import Shown, Training
 
 SEARCHING = 0.4
 """Share of steps and time in which candidates are compared."""

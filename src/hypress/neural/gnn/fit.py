@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypress.neural.fitting import Fit, fit
-from hypress.neural.gnn_blocks import Block
-from hypress.neural.gnn_scenes import Scenes
+from hypress.neural.gnn.blocks import Block
+from hypress.neural.gnn.scenes import Scenes
 from hypress.neural.nets.gnn import Folded, Full, Gnn
 
 CUBE_SPEED = 4
@@ -37,7 +37,7 @@ CHECKPOINTS = 16
 """Of a fit, about."""
 
 Weights = dict[str, NDArray[np.float32]]
-"""A network by the names of `gnn_scenes.State`."""
+"""A network by the names of `scenes.State`."""
 
 
 @dataclass(frozen=True)

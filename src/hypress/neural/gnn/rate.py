@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from hypress.neural.gnn_fit import Weights
-from hypress.neural.gnn_scenes import Scenes
+from hypress.neural.gnn.fit import Weights
+from hypress.neural.gnn.scenes import Scenes
 from hypress.neural.weights import Quantised, index_of, quantise, step_of
 
 NOISE = 1 / 64

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hypress.neural import history
 from hypress.neural.fitting import THREADS, Checkpoint, threads
-from hypress.neural.gnn_blocks import Block, cut
-from hypress.neural.gnn_plan import Plan
+from hypress.neural.gnn.blocks import Block, cut
+from hypress.neural.gnn.plan import Plan
 from hypress.neural.nets.gnn import generate
 
 EDGE = 160

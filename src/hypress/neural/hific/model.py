@@ -22,7 +22,7 @@ from hypress.entropy.gaussian import SCALES
 from hypress.entropy.tables import TOTAL, Tables
 from hypress.errors import WeightsError
 from hypress.neural import fixedpoint, pretrained
-from hypress.neural.bandwise import learned
+from hypress.neural.bandwise.model import learned
 from hypress.neural.engine import chosen, network
 from hypress.neural.fixedpoint import ACTIVATION_BITS, Convolution, Integers
 from hypress.neural.nets.hific_sizes import STRIDE, Architecture

@@ -22,7 +22,7 @@ from hypress.entropy.integers import decode_array, encode_array
 from hypress.entropy.tables import TableDecoder, TableEncoder
 from hypress.errors import CodestreamError, ConfigurationError, WeightsError
 from hypress.neural import pretrained
-from hypress.neural.bandwise import GAIN_BITS, RHO, UNIT, BandwiseModel, model
+from hypress.neural.bandwise.model import GAIN_BITS, RHO, UNIT, BandwiseModel, model
 from hypress.neural.fixedpoint import Integers
 from hypress.neural.nets.sizes import QUALITIES
 from hypress.neural.pretrained import Weights

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypress.errors import ConfigurationError
-from hypress.neural import grids
 from hypress.neural.fitting import Effort
 from hypress.neural.recent import Recent, digest
-from hypress.neural.siren_apply import Layers
-from hypress.neural.siren_grids import (
+from hypress.neural.siren import grids
+from hypress.neural.siren.apply import Layers
+from hypress.neural.siren.on_grids import (
     FEATURE_GAIN,
     MOST_PARAMETERS,
     OMEGA,
@@ -235,7 +235,7 @@ def _fit_network(
     effort: Effort,
 ) -> Network:
     """The network, fitted to what grids of `fitted.step` leave."""
-    from hypress.neural.siren_fit import Shown, fit_rounded
+    from hypress.neural.siren.fit import Shown, fit_rounded
 
     unit, features = fitted.step, grids.read_out(stored, fitted.levels, fitted.step)
     coded, count = fitted.coded, len(fitted.components)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from hypress.codec import Spec
 from hypress.errors import CodestreamError
-from hypress.neural.gnn_apply import Maps, Network
-from hypress.neural.gnn_key import hidden, revealed
-from hypress.neural.gnn_plan import LATENT, Plan, Shape
+from hypress.neural.gnn.apply import Maps, Network
+from hypress.neural.gnn.key import hidden, revealed
+from hypress.neural.gnn.plan import LATENT, Plan, Shape
 from hypress.neural.weights import LARGEST, Quantised, decode_weights, encode_weights
 
 HEAD = struct.Struct(">BHHBqq")

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypress.neural.gnn_blocks import Block, cut
+from hypress.neural.gnn.blocks import Block, cut
 
 EDGE = 192
 """Of the blocks that are generated at once, in pixels, about."""

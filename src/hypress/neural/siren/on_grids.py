@@ -7,7 +7,7 @@
 
 The features are the first K components of the spectrum as the grids give them back. The network corrects them, from
 all others and the place, and guesses M more, of which the grids say nothing: components are uncorrelated, but not
-independent. This file is the decoder, and the streams; `siren_grids_fit` finds what is in them.
+independent. This file is the decoder, and the streams; `on_grids_fit` finds what is in them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from hypress.codec import Spec
 from hypress.entropy.integers import decode_array, encode_array
 from hypress.errors import CodestreamError
-from hypress.neural import grids
-from hypress.neural.siren_apply import Layers, coordinates, outputs
+from hypress.neural.siren import grids
+from hypress.neural.siren.apply import Layers, coordinates, outputs
 from hypress.neural.weights import Quantised, decode_weights, encode_weights
 from hypress.transforms.pca import Basis
 

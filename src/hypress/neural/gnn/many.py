@@ -1,7 +1,7 @@
 """Several scenes of one sensor in one generative network: one file, from which each comes back by its integer.
 
-    data = gnn_many.encode({3: morning, 7: evening}, rate_bpppc=0.1)
-    evening = gnn_many.decode(data, 7)
+    data = many.encode({3: morning, 7: evening}, rate_bpppc=0.1)
+    evening = many.decode(data, 7)
 
 In the paper (Deng, Cen and Zhang, section 2.2.1) an integer is embedded as a latent code, from which a fully connected
 layer makes the cube of a scene. Here each integer has the cube itself: one number where the layer has 51. The
@@ -14,7 +14,7 @@ convolutions are shared, fitted to all scenes at once. The bytes, little-endian:
 | 4 | n, the length of the header |
 | n | the header, MessagePack: see `Header` |
 | 4 | CRC-32 of all before it |
-| | the stream "network" of `gnn_coding`, then the cube of each scene |
+| | the stream "network" of `coding`, then the cube of each scene |
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from hypress.codec import Spec
 from hypress.codestream import MAX_DECODED
 from hypress.errors import CodestreamError, ConfigurationError, LimitError, MissingExtraError, VersionError
-from hypress.neural.gnn_coding import Rounded, read_cube, read_network, samples_of, write_cube, write_network
-from hypress.neural.gnn_plan import Plan, check_blocks, plan_within
+from hypress.neural.gnn.coding import Rounded, read_cube, read_network, samples_of, write_cube, write_network
+from hypress.neural.gnn.plan import Plan, check_blocks, plan_within
 
 MAGIC = b"\x89HYM\r\n\x1a\n"
 VERSION = 1
@@ -94,9 +94,9 @@ def encode(
             f"one network holds scenes of as many bands, of one integer type up to 16 bits: {found}"
         )
     try:
-        from hypress.neural.gnn_encode import fitted
-        from hypress.neural.gnn_fit import Settings
-        from hypress.neural.gnn_scenes import Scenes
+        from hypress.neural.gnn.encode import fitted
+        from hypress.neural.gnn.fit import Settings
+        from hypress.neural.gnn.scenes import Scenes
         from hypress.neural.recent import digest
     except ImportError as error:
         raise MissingExtraError(f"to encode, gnn needs: pip install 'hypress[neural]' ({error})") from error

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hypress import secret as secrets
 from hypress.errors import CodestreamError
-from hypress.neural.gnn_plan import LATENT
+from hypress.neural.gnn.plan import LATENT
 from hypress.neural.weights import LARGEST
 from hypress.secret import SecretError
 

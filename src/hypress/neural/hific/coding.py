@@ -18,8 +18,8 @@ from hypress.entropy.tables import TableDecoder, TableEncoder, Tables
 from hypress.errors import CodestreamError
 from hypress.neural import pretrained
 from hypress.neural.fixedpoint import Integers
-from hypress.neural.hific import HYPER_STRIDE, UNIT, HificModel, model
-from hypress.neural.hific_bands import Bands
+from hypress.neural.hific.bands import Bands
+from hypress.neural.hific.model import HYPER_STRIDE, UNIT, HificModel, model
 from hypress.neural.pretrained import Weights
 from hypress.neural.recent import Recent, digest
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from hypress.errors import ConfigurationError
-from hypress.neural.gnn_blocks import HEAD, cells_of
+from hypress.neural.gnn.blocks import HEAD, cells_of
 
 LATENT = 50
 """Length of the latent code, as published."""

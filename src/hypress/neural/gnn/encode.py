@@ -13,12 +13,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hypress.neural import gnn_key
-from hypress.neural.gnn_coding import Rounded, write_cube, write_first, write_network
-from hypress.neural.gnn_fit import Settings, Weights, fit_free, fit_rounded
-from hypress.neural.gnn_plan import LATENT, Shape, plan_within
-from hypress.neural.gnn_rate import natural_steps, rounded_within, steps_of
-from hypress.neural.gnn_scenes import Scenes
+from hypress.neural.gnn import key
+from hypress.neural.gnn.coding import Rounded, write_cube, write_first, write_network
+from hypress.neural.gnn.fit import Settings, Weights, fit_free, fit_rounded
+from hypress.neural.gnn.plan import LATENT, Shape, plan_within
+from hypress.neural.gnn.rate import natural_steps, rounded_within, steps_of
+from hypress.neural.gnn.scenes import Scenes
 from hypress.neural.recent import Recent, digest
 from hypress.valid import valid_samples
 
@@ -53,33 +53,33 @@ def encode(
         per_neuron=per_neuron,
     )
     valid = valid_samples()
-    key = (digest(samples, valid), plan, settings)
+    identity = (digest(samples, valid), plan, settings)
     lock, seed = b"", None
     if keyed:
-        salt = hashlib.blake2b(repr(key).encode(), digest_size=gnn_key.SALT).digest()
-        lock, seed = gnn_key.lock(salt)
-    latent = gnn_key.latent(seed or gnn_key.PUBLIC) if settings.published else None
+        salt = hashlib.blake2b(repr(identity).encode(), digest_size=key.SALT).digest()
+        lock, seed = key.lock(salt)
+    latent = key.latent(seed or key.PUBLIC) if settings.published else None
     scenes = Scenes([samples], plan, latent, valid)
 
     def streams(rounded: Rounded) -> dict[str, bytes]:
         network = write_network(plan, scenes.low, scenes.high, rounded)
-        cube_seed = None if seed is None else gnn_key.bound(seed, network)
+        cube_seed = None if seed is None else key.bound(seed, network)
         first = write_first(rounded) if settings.published else write_cube(rounded["cube0"], cube_seed)
         return {"network": network, "first": first} | ({"key": lock} if keyed else {})
 
-    return streams(fitted(scenes, settings, (*key, latent is not None and latent.tobytes()), streams, budget))
+    return streams(fitted(scenes, settings, (*identity, latent is not None and latent.tobytes()), streams, budget))
 
 
 def fitted(
     scenes: Scenes,
     settings: Settings,
-    key: Hashable,
+    identity: Hashable,
     streams: Callable[[Rounded], Mapping[str, bytes]],
     budget: int,
 ) -> Rounded:
     """A network fitted to scenes and rounded so that its `streams` take no more than `budget` bytes, if that can be.
 
-    `key` stands for all that the fit hangs on but the budget.
+    `identity` stands for all that the fit hangs on but the budget.
     """
 
     def size(rounded: Rounded) -> int:
@@ -88,12 +88,12 @@ def fitted(
     target = _near(budget, ROUNDINGS)
 
     def fit_to_target() -> tuple[Weights, dict[str, float]]:
-        free = _free.get(key, lambda: fit_free(scenes, settings.share(1 - ROUNDED))[-1].best)
+        free = _free.get(identity, lambda: fit_free(scenes, settings.share(1 - ROUNDED))[-1].best)
         natural = natural_steps(scenes, free)
         steps = steps_of(rounded_within(free, natural, size, target))
         return fit_rounded(scenes, settings.share(ROUNDED), free, steps).best, natural
 
-    weights, natural = _rounded.get((key, target), fit_to_target)
+    weights, natural = _rounded.get((identity, target), fit_to_target)
     return rounded_within(weights, natural, size, budget)
 
 
