@@ -297,6 +297,19 @@ def test_an_overview_that_does_not_fit_the_scene_is_none(tmp_path, large, wrong)
     assert "overview" not in describe(tmp_path / "scene.zarr")["streams"]
 
 
+def test_verify_finds_a_damaged_overview(tmp_path, large):
+    hypress.compress(large, tmp_path / "scene.zarr", "jpeg2000", tile=(70, 64))
+    key = tmp_path / "scene.zarr" / "overview" / "scene" / "c" / "0" / "0" / "0"
+    data = bytearray(key.read_bytes())
+    data[-5] ^= 1
+    key.write_bytes(data)
+    verdict = hypress.verify(tmp_path / "scene.zarr")
+    assert [problem.split(":")[0] for problem in verdict.problems] == ["overview, tile (0, 0, 0)"]
+    key.unlink()
+    assert hypress.verify(tmp_path / "scene.zarr").problems == ["overview, tile (0, 0, 0): it is missing"]
+    assert np.array_equal(hypress.open_scene(tmp_path / "scene.zarr"), large), "the scene is none the worse"
+
+
 def test_an_interrupted_job_still_gets_its_overview(tmp_path, large, monkeypatch):
     from hypress.jobs import compress as job
 

@@ -24,7 +24,8 @@ from hypress.tiles import Grid, Tile
 
 @dataclass
 class Verdict:
-    """What `verify` found. `problems` names each damaged or missing tile; the rest is measured where asked for."""
+    """What `verify` found. `problems` names each damaged or missing tile, those of an overview too, which `tiles` does
+    not count; the rest is measured where asked for."""
 
     path: str
     tiles: int
@@ -61,12 +62,13 @@ def verify(
     *,
     workers: int | None = None,
 ) -> Verdict:
-    """Decode every tile, checking every checksum; with `original`, measure every tile against it too.
+    """Decode every tile, and those of an overview, checking every checksum; with `original`, measure every tile too.
 
     Damage is reported, not raised. Raises InputNotFoundError and SceneError where there is nothing to verify, and as
     `open_scene` for the original.
     """
     where = os.fspath(path).rstrip("/")
+    overview: store.Chunks | None = None
     against = None if original is None else open_scene(original)
     if where.endswith(BARE_ENDING):
         data = read_bare(where)
@@ -74,14 +76,15 @@ def verify(
             header = inspect(data)
         except CodestreamError as error:
             return Verdict(where, 1, [str(error)])
-        chunks: store.Chunks | None = None
+        source: store.Chunks | bytes = data
         grid, dtype, nodata = Grid(header.shape, header.shape), np.dtype(header.dtype), header.nodata
     elif store.is_store(where):
         try:
-            chunks, scene = store.Chunks.of(where), store.open_store(where)
+            source, scene = store.Chunks.of(where), store.open_store(where)
         except ReadError as error:
             return Verdict(where, 0, [str(error)])
-        grid, dtype, nodata = chunks.grid, scene.dtype, scenes.nodata(scene)
+        overview = source.overview(scene.dtype)
+        grid, dtype, nodata = source.grid, scene.dtype, scenes.nodata(scene)
     else:
         raise SceneError(f"{where} is no store (.zarr, .zarr.zip) and no codestream (.hyp): there is nothing to verify")
     if against is not None and against.shape != grid.shape:
@@ -91,8 +94,7 @@ def verify(
     task = Task("verifying", math.prod(grid.shape), "samples")
 
     def check(tile: Tile) -> tuple[Tile, str | None, Tally | None]:
-        coded = data if chunks is None else chunks.read(tile)
-        return tile, *_check(coded, tile, dtype, against, nodata)
+        return tile, *_check(source, tile, dtype, against, nodata)
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         for tile, problem, tally in pool.map(check, grid):
@@ -102,15 +104,25 @@ def verify(
                 whole = tally if tile.shape[0] == grid.shape[0] else tally.placed(tile.window[0].start, grid.shape[0])
                 verdict.tally += whole
             task.advance(tile.samples)
+    if overview is not None:
+        for tile in overview.grid:
+            problem, _ = _check(overview, tile, dtype, None, nodata)
+            if problem is not None:
+                verdict.problems.append(f"overview, tile {tile.index}: {problem}")
     return verdict
 
 
 def _check(
-    data: bytes | None, tile: Tile, dtype: np.dtype[Any], against: xr.DataArray | None, nodata: float | None
+    source: store.Chunks | bytes,
+    tile: Tile,
+    dtype: np.dtype[Any],
+    against: xr.DataArray | None,
+    nodata: float | None,
 ) -> tuple[str | None, Tally | None]:
-    if data is None:
-        return "it is missing", None
     try:
+        data = source if isinstance(source, bytes) else source.read(tile)
+        if data is None:
+            return "it is missing", None
         decoded = decode(data, max_bytes=tile.samples * dtype.itemsize)
     except (CodestreamError, LimitError, UnknownCodecError, ReadError) as error:
         return str(error), None
