@@ -1,5 +1,6 @@
 """Trellis-coded quantisation, the coder across components, the axes, and the codec that is made of them."""
 
+import dataclasses
 import itertools
 import math
 import struct
@@ -11,6 +12,7 @@ import hypress
 from hypress import levels
 from hypress.attempt import Job, by_itself
 from hypress.codec import Spec, find
+from hypress.codecs.pca_tcq import EFFORTS
 from hypress.entropy.rangecoder import Context, Encoder, as_array, finish_encoder, start_decoder, start_encoder
 from hypress.errors import CodestreamError
 from hypress.metrics import Tally
@@ -278,7 +280,7 @@ def scene(bands=40, rows=48, columns=57, dtype=np.uint16):
 def test_without_sweeps_the_plan_is_that_of_the_klt():
     samples = scene()
     spectrum = Spectrum.of(samples)
-    ours = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(4e4), 0)
+    ours = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(4e4), 0, 48)
     theirs = plan(samples, spectrum, bits=4e4, sweeps=0)
     assert np.array_equal(ours.axes, theirs.axes)
     assert math.isclose(ours.level, theirs.level, rel_tol=1e-5)
@@ -319,7 +321,7 @@ def test_low_rates_keep_more_components():
     samples = np.rint(np.tensordot(np.linalg.qr(random.normal(size=(60, 60)))[0], noise, 1)).astype(np.int16)
     spectrum, more = Spectrum.of(samples), []
     for rate in (0.1, 4.0):
-        ours = cheapest_axes(samples, spectrum, lambda plan, rate=rate: plan.for_bits(rate * samples.size), 0)
+        ours = cheapest_axes(samples, spectrum, lambda plan, rate=rate: plan.for_bits(rate * samples.size), 0, 48)
         more.append(ours.basis().components - Plan.basis(ours).components)
     assert more[0] > 0 == more[1]
 
@@ -335,10 +337,23 @@ def test_rates_are_met_from_below(rate, effort):
     assert 0.98 * rate < 8 * len(data) / samples.size <= rate
 
 
+def test_of_several_passes_the_one_of_least_error_is_taken(monkeypatch):
+    samples, errors = scene(bands=60, rows=70, columns=75), []
+    spec = Spec(samples.shape, "uint16", 16)
+    for rounds in (2, 4, 8):
+        monkeypatch.setitem(EFFORTS, "best", dataclasses.replace(EFFORTS["best"], rounds=rounds))
+        codec = find("pca_tcq")(rate_bpppc=1.0, effort="best")
+        decoded = codec.decode(codec.encode(samples, spec), spec)
+        errors.append(np.square(samples.astype(float) - decoded).mean())
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > errors[-1]
+
+
 @pytest.mark.parametrize("mse", [0.5, 20.0, 300.0])
-def test_an_error_is_met(mse):
+@pytest.mark.parametrize("effort", ["default", "best"])
+def test_an_error_is_met(mse, effort):
     samples = scene(bands=60, rows=70, columns=75)
-    codec, spec = find("pca_tcq")().with_mse(mse), Spec(samples.shape, "uint16", 16)
+    codec, spec = find("pca_tcq")(effort=effort).with_mse(mse), Spec(samples.shape, "uint16", 16)
     decoded = codec.decode(codec.encode(samples, spec), spec)
     reached = np.square(samples.astype(float) - decoded).mean()
     assert -0.05 < 10 * math.log10(reached / mse) <= 0

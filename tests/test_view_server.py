@@ -403,7 +403,9 @@ def test_a_malformed_store_is_refused_at_once(tmp_path, cli):
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_interrupted_and_leaves_nothing(folder, tmp_path, ending):
-    program = [sys.executable, "-c", "from hypress.cli import main; main()"]
+    # Where the tests are a shell's background job, Ctrl-C is ignored, and children would inherit that.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = [sys.executable, "-c", f"{heeding}; from hypress.cli import main; main()"]
     command = [*program, "view", str(folder / "small.hdr"), "--no-browser", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)})
     url = urlsplit(json.loads("".join(process.stdout.readline() for _ in range(3)))["url"])

@@ -28,7 +28,7 @@ from hypress.tcq.axes import cheapest_axes
 from hypress.tcq.encoder import Effort, Encoder
 from hypress.tcq.halves import spectrum_of
 from hypress.tcq.subbands import Layout
-from hypress.transforms.allocation import LEAST_LEVEL
+from hypress.transforms.allocation import LEAST_LEVEL, Plan
 
 HEAD = struct.Struct(">fB")
 """Start of "coefficients": the lattice step, and the wavelet splits."""
@@ -39,8 +39,8 @@ LEAST_MSE = 0.125
 OUTSIDE = 0.9
 """Share of a squared error that components which are not coded may have."""
 EFFORTS = {
-    "default": Effort(sweeps=4, refits=0, rounds=1),
-    "best": Effort(sweeps=10, refits=3, rounds=5),
+    "default": Effort(sweeps=4, turned=48, refits=0, rounds=1),
+    "best": Effort(sweeps=10, turned=96, refits=12, rounds=13),
 }
 
 
@@ -77,12 +77,14 @@ class PcaTcq(Codec):
     def encode(self, samples: NDArray[Any], spec: Spec) -> Mapping[str, bytes]:
         """Streams "basis" and "coefficients"."""
         spectrum, effort = spectrum_of(samples), EFFORTS[self.effort]
-        if self.mse is None:
-            budget = int(self.rate_bpppc * samples.size / 8)
-            chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_bits(8.0 * budget), effort.sweeps)
-        else:
-            budget, wanted = UNBOUNDED, self.mse * len(samples)
-            chosen = cheapest_axes(samples, spectrum, lambda plan: plan.for_error(wanted, spectrum), effort.sweeps)
+        budget = UNBOUNDED if self.mse is not None else int(self.rate_bpppc * samples.size / 8)
+
+        def meet(plan: Plan) -> Plan:
+            return (
+                plan.for_bits(8.0 * budget) if self.mse is None else plan.for_error(self.mse * len(samples), spectrum)
+            )
+
+        chosen = cheapest_axes(samples, spectrum, meet, effort.sweeps, effort.turned)
         chosen, basis, head = basis_within(chosen, budget)
         while self.mse is not None and spectrum.outside(basis) > OUTSIDE * self.mse and chosen.level > LEAST_LEVEL:
             chosen, basis, head = basis_within(chosen.at(chosen.level / 2), budget)
@@ -91,7 +93,7 @@ class PcaTcq(Codec):
             if self.mse is None:
                 found = encoder.within(budget - HEAD.size, effort)
             else:
-                found = encoder.at_error(self.mse, spectrum.outside(basis))
+                found = encoder.at_error(self.mse, spectrum.outside(basis), effort)
             if found is not None:
                 return {"basis": found.head, "coefficients": HEAD.pack(found.step, self.levels) + found.data}
         return {"basis": write_basis(basis.without_components()), "coefficients": b""}

@@ -32,8 +32,6 @@ from hypress.transforms.allocation import CANDIDATES, LEAST_LEVEL, TURNING, Plan
 from hypress.transforms.pca import Basis, quantised_basis
 from hypress.transforms.rotation import BLOCK, BLOCKS, haar_bands
 
-TURNED = 48
-"""Components, at most, that are turned; later ones stay as they are, and are taken to be alike everywhere."""
 STEPS = 2
 """How often the eigenvectors of a plane are found before the next plane's turn."""
 CHEAPEST, DEAREST, DEARER = 0.7, 1.2, 0.12
@@ -55,17 +53,20 @@ class Components(Plan):
         return quantised_basis(self.means, self.axes[:, worth], self.energies[worth], self.pixels, self.step)
 
 
-def cheapest_axes(samples: NDArray[np.generic], spectrum: Spectrum, meet: Callable[[Plan], Plan], sweeps: int) -> Plan:
+def cheapest_axes(
+    samples: NDArray[np.generic], spectrum: Spectrum, meet: Callable[[Plan], Plan], sweeps: int, turned: int
+) -> Plan:
     """A plan for coding samples `(band, y, x)`, as `transforms.allocation.plan` makes it.
 
-    `meet` takes a plan to the level at which it meets what is asked for. All planes are turned `sweeps` times.
+    `meet` takes a plan to the level at which it meets what is asked for. All planes of the first `turned` components
+    are turned `sweeps` times; later ones stay as they are, and are taken to be alike everywhere.
     """
     means, variances, axes = spectrum
     pixels = samples[0].size
     flat = Components(means, axes, variances, variances[:, None], np.array([float(pixels)]), pixels, 1.0)
     count = int(np.clip(np.sum(variances > meet(flat).level / 16), 0, min(len(means), pixels)))
     count = max(count, min(CANDIDATES, int(np.sum(variances > LEAST_LEVEL))))
-    axes, energies, turned = axes[:, :count], variances[:count], min(count, TURNED)
+    axes, energies, turned = axes[:, :count], variances[:count], min(count, turned)
     covariances, sizes = covariances_of(project(samples, means, axes[:, :turned].T))
     flat_ones = np.repeat(energies[turned:, None], len(sizes), axis=1)
     blocks = np.concatenate([np.einsum("kkb->kb", covariances), flat_ones], dtype=np.float64)

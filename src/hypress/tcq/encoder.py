@@ -42,6 +42,13 @@ NEAR = 0.12
 """Share of a budget within which a look need not be taken again at the step that follows from it."""
 LOOKS = 3
 """How often plain quantisation is looked at, at most."""
+MORE = 8
+"""Passes to a budget, at most, after those that an effort asks for, until it is used."""
+TRIALS = 12
+"""Passes to an error, at most."""
+STRAIGHT = 3
+"""How often the basis is fitted again on the way to an error, at most: by then no pass is compared with another, and
+more of them lead astray."""
 RISE, SEEKS = 1.5, 6
 """The squared error rises about as the step to this power; so often it is asked for a step."""
 FINEST, COARSEST = 2.0**-6, 2.0**31
@@ -58,12 +65,12 @@ class Effort:
 
     sweeps: int
     """Rounds of plane rotations."""
+    turned: int
+    """Components, at most, that take part in these."""
     refits: int
     """How often the basis is fitted again."""
     rounds: int
-    """Passes of trellis and coding, at least."""
-    trials: int = 9
-    """The same, at most."""
+    """Passes of trellis and coding, at least. Of several the one of least error is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,15 +121,18 @@ class Encoder:
             if abs(excess) < NEAR:
                 break
         guesses, slope = self._guesses(), SLOPE
-        best, size, excess = None, 0, 0.0
-        for trial in range(effort.trials):
+        best: tuple[tuple[bool, float], Found] | None = None
+        excess = 0.0
+        for trial in range(effort.rounds + MORE):
             room = 8 * AIM * (budget - len(self.head))
             coded = stream.encode(self.values, guesses, self.layout, self.step, WEIGHT, planned, room)
             size = len(coded.data) + len(self.head)
             if size <= budget:
-                if best is None or trial < effort.rounds or size > len(best.data) + len(best.head):
-                    best = Found(self.head, self.step, coded.data)
-                if trial + 1 >= effort.rounds and (size >= SPENT * budget or self.step <= self.finest):
+                used = size >= SPENT * budget
+                rank = not used, self._error(coded) if effort.rounds > 1 else -size
+                if best is None or rank < best[0]:
+                    best = rank, Found(self.head, self.step, coded.data)
+                if trial + 1 >= effort.rounds and (used or self.step <= self.finest):
                     break
             last, excess = excess, math.log(8 * max(len(coded.data), 1) * coded.stretch / max(room, 1))
             if last * excess < 0:
@@ -133,23 +143,26 @@ class Encoder:
             guesses = [np.rint(part * (before / self.step)).astype(np.int32) for part in coded.lattice]
             if trial < effort.refits:
                 self._refit(coded, before)
-        return best
+        return None if best is None else best[1]
 
-    def at_error(self, mse: float, lost: float, trials: int = 12) -> Found:
+    def at_error(self, mse: float, lost: float, effort: Effort) -> Found:
         """Code to a mean squared error of at most `mse`, or as near as it comes; outside the basis there is `lost`."""
         count = self.samples.size
         best: tuple[tuple[bool, float], Found] | None = None
         fine: tuple[float, float] | None = None  # ln of a step and of its error, nearest below what is wanted
         coarse: tuple[float, float] | None = None  # and above it
         floor, ratio = lost + 1 / 12, QUIETER
-        for trial in range(trials):
+        for _ in range(min(effort.refits, STRAIGHT)):
+            self._seek((SOUGHT * mse - floor) * count / ratio)
+            self._refit(stream.encode(self.values, self._guesses(), self.layout, self.step, WEIGHT), self.step)
+        for trial in range(TRIALS):
             if fine and coarse and trial > 2:
                 share = (math.log(SOUGHT * mse) - fine[1]) / (coarse[1] - fine[1])
                 self.step = self._allowed(math.exp(fine[0] + share * (coarse[0] - fine[0])))
             else:
                 self._seek((SOUGHT * mse - floor) * count / ratio)
             coded = stream.encode(self.values, self._guesses(), self.layout, self.step, WEIGHT)
-            reached = _mean_square(self.samples, self.basis.inverse(self._join(coded, self.step), self.samples.dtype))
+            reached = self._error(coded)
             rank = (reached > mse, abs(reached - SOUGHT * mse))
             if best is None or rank < best[0]:
                 best = (rank, Found(self.head, self.step, coded.data))
@@ -164,6 +177,10 @@ class Encoder:
             ratio = coded.squares / max(self._plain_error(), 1e-9)
         assert best is not None
         return best[1]
+
+    def _error(self, coded: Coded) -> float:
+        """Mean squared error of what was coded at the present step, as a decoder has it."""
+        return _mean_square(self.samples, self.basis.inverse(self._join(coded, self.step), self.samples.dtype))
 
     def _plain_error(self) -> float:
         return sum(plain_error(band, 1 / self.step) for band in self.values) * self.step**2
