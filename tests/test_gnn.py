@@ -27,8 +27,8 @@ torch = pytest.importorskip("torch")
 from hypress.neural.gnn import encode as gnn_encode  # noqa: E402
 from hypress.neural.gnn import fit as gnn_fit  # noqa: E402
 from hypress.neural.gnn import scenes as gnn_scenes  # noqa: E402
+from hypress.neural.gnn.net import Folded, Full, Gnn, Norm, generate  # noqa: E402
 from hypress.neural.gnn.rate import natural_steps, rounded_within  # noqa: E402
-from hypress.neural.nets.gnn import Folded, Full, Gnn, Norm, generate  # noqa: E402
 
 QUICK = {"steps": 20, "seconds": 1e6, "channels": 6}
 

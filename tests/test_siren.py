@@ -24,9 +24,9 @@ from hypress.neural.siren.apply import coordinates, outputs, outputs_reference, 
 torch = pytest.importorskip("torch")
 
 from hypress.neural.fitting import Effort  # noqa: E402
-from hypress.neural.nets.siren import Siren  # noqa: E402
 from hypress.neural.siren import fit as siren_fit  # noqa: E402
 from hypress.neural.siren.fit import samples as sampled  # noqa: E402
+from hypress.neural.siren.net import Siren  # noqa: E402
 
 
 def scene(shape=(24, 33, 40), dtype="uint16"):

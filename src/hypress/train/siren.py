@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hypress.errors import ConfigurationError
-from hypress.neural.nets.siren_meta import ModulatedSiren
 from hypress.neural.siren.meta import Architecture, resampled
+from hypress.neural.siren.meta_net import ModulatedSiren
 from hypress.train.recipe import Recipe
 from hypress.train.scenes import TrainingScene, chances
 

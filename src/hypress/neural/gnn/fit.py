@@ -21,8 +21,8 @@ from torch import Tensor
 
 from hypress.neural.fitting import Fit, fit
 from hypress.neural.gnn.blocks import Block
+from hypress.neural.gnn.net import Folded, Full, Gnn
 from hypress.neural.gnn.scenes import Scenes
-from hypress.neural.nets.gnn import Folded, Full, Gnn
 
 CUBE_SPEED = 4
 """How much faster a cube moves than other weights: one of its numbers stands for 51 that would move together."""

@@ -15,8 +15,8 @@ from torch import Tensor
 from hypress.neural import history
 from hypress.neural.fitting import THREADS, Checkpoint, threads
 from hypress.neural.gnn.blocks import Block, cut
+from hypress.neural.gnn.net import generate
 from hypress.neural.gnn.plan import Plan
-from hypress.neural.nets.gnn import generate
 
 EDGE = 160
 """Of the blocks of a large scene, in pixels, about."""

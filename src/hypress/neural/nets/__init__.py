@@ -1,1 +1,1 @@
-"""Networks: tensors in, tensors out. They know nothing of bytes."""
+"""Networks that are trained beforehand: tensors in, tensors out. They know nothing of bytes."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hypress.neural.fitting import Effort, Fit, fit, threads
 from hypress.neural.history import watcher
-from hypress.neural.nets.siren import Siren
 from hypress.neural.siren.apply import Layers
+from hypress.neural.siren.net import Siren
 
 TILE = 9
 """Edge of the tiles that each give their share of pixels to a step (Rezasoltani and Qureshi, IEEE TGRS, 2024)."""

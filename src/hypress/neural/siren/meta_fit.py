@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from hypress.neural import pretrained
 from hypress.neural.fitting import Effort, fit, threads
 from hypress.neural.history import watcher
-from hypress.neural.nets.siren_meta import ModulatedSiren
 from hypress.neural.recent import Recent, digest
 from hypress.neural.siren.apply import coordinates
 from hypress.neural.siren.fit import samples as sampled
 from hypress.neural.siren.meta import HEAD, Architecture, Base, base_of, moved, psnr_of
+from hypress.neural.siren.meta_net import ModulatedSiren
 from hypress.neural.siren.published import generated, packed
 from hypress.valid import valid_samples
 

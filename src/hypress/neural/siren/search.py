@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from hypress.errors import ConfigurationError
 from hypress.neural.fitting import Effort, threads
-from hypress.neural.nets.siren import Siren
 from hypress.neural.siren.apply import Layers
 from hypress.neural.siren.fit import Shown, Training
+from hypress.neural.siren.net import Siren
 
 SEARCHING = 0.4
 """Share of steps and time in which candidates are compared."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hypress.neural.nets.siren import Siren
 from hypress.neural.siren.meta import Architecture
+from hypress.neural.siren.net import Siren
 
 SPREAD = 1e-2
 """Standard deviation of M at the start: about as large as the weights between sine layers."""
