@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from hypress.codecs.pca_jpeg2000 import PcaJpeg2000
 from hypress.codecs.pca_tcq import PcaTcq
 from hypress.metrics import Tally
 from hypress.tcq import axes, band, expectations, trellis
-from hypress.tcq.encoder import Effort
 from lossy_reference import fewer_bytes
 from public_scenes import cubes
 
@@ -65,11 +65,8 @@ def _few_components() -> None:
     axes.CHEAPEST = axes.DEAREST
 
 
-def _effort(**fields: int) -> Callable[[], None]:
-    def choose() -> None:
-        pca_tcq.EFFORTS["default"] = Effort(**({"sweeps": 0, "turned": 48, "refits": 0, "rounds": 1} | fields))
-
-    return choose
+def _unturned() -> None:
+    pca_tcq.EFFORTS["default"] = replace(pca_tcq.EFFORTS["default"], sweeps=0)
 
 
 def _best() -> None:
@@ -78,11 +75,11 @@ def _best() -> None:
 
 STAGES: list[tuple[str, bool, list[Callable[[], None]]]] = [
     ("JPEG 2000 over the KLT, its basis quantised", False, []),
-    ("a context coder within components", True, [_effort(), _few_components, _without_trellis, _alone]),
-    ("contexts across components and orientations", True, [_effort(), _few_components, _without_trellis]),
-    ("trellis-coded quantisation", True, [_effort(), _few_components]),
-    ("rotated axes", True, [_effort(sweeps=4), _few_components]),
-    ("more components at low rates: effort default", True, [_effort(sweeps=4)]),
+    ("a context coder within components", True, [_unturned, _few_components, _without_trellis, _alone]),
+    ("contexts across components and orientations", True, [_unturned, _few_components, _without_trellis]),
+    ("trellis-coded quantisation", True, [_unturned, _few_components]),
+    ("rotated axes", True, [_few_components]),
+    ("more components at low rates: effort default", True, []),
     ("more of it, and a refitted basis: effort best", True, [_best]),
 ]
 

@@ -380,6 +380,19 @@ def test_a_truncated_zip(tmp_path, scene):
     assert not hypress.verify(tmp_path / "x.zarr.zip").ok
 
 
+def test_verify_names_a_tile_that_cannot_be_read(tmp_path, scene):
+    hypress.compress(scene, tmp_path / "x.zarr.zip", tile=(20, 25))
+    chunks = Chunks.of(tmp_path / "x.zarr.zip")
+    tiles = list(chunks.grid)
+    data, tile = (tmp_path / "x.zarr.zip").read_bytes(), chunks.read(tiles[1])
+    damaged = data.replace(tile, tile[:-1] + bytes([tile[-1] ^ 1]))  # the archive's own checksum fails
+    assert damaged != data
+    (tmp_path / "x.zarr.zip").write_bytes(damaged)
+    (problem,) = hypress.verify(tmp_path / "x.zarr.zip").problems
+    assert f"tile {tiles[1].index}" in problem
+    assert "cannot be read" in problem
+
+
 def test_verify_finds_every_damaged_and_missing_tile(tmp_path, scene):
     hypress.compress(scene, tmp_path / "scene.zarr", tile=(20, 25))
     tiles = list(Chunks.of(tmp_path / "scene.zarr").grid)
